@@ -1,0 +1,1 @@
+"""Published advisories, and the database made from them."""

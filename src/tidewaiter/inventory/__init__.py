@@ -1,0 +1,1 @@
+"""What software the files of an image say is installed."""

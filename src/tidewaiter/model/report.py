@@ -1,0 +1,18 @@
+"""All that is said of one image."""
+
+from dataclasses import dataclass
+
+from tidewaiter.model.advisory import Feed
+from tidewaiter.model.finding import Finding
+from tidewaiter.model.gap import Gap
+from tidewaiter.model.package import Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One image's inventory, judged. `gaps` holds the inventory's gaps and those of the judging, without doubles."""
+
+    inventory: Inventory
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    feeds: tuple[Feed, ...] = ()

@@ -1,0 +1,1 @@
+"""What is said of an image, in the formats people and programs read."""

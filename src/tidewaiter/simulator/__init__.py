@@ -1,0 +1,1 @@
+"""Images and services of our own making, for tests, benchmarks and the demo."""
