@@ -12,9 +12,9 @@ class Extractor(Protocol):
 
     `name` is unique in the catalog; `version` is raised with every change of outcome (it is part of the fingerprint of
     stored inventories). `basenames` and `parents` are the quick filter of the walk: the file's own name, or the name of
-    the folder that holds it, must be among them; `wants` decides. `well_known` are the files or folders, from an image's
-    root, where the extractor must look even if symbolic links lead elsewhere. `ceiling` is the largest file it
-    takes, in bytes.
+    the folder that holds it, must be among them; `wants` decides. `well_known` are the files or folders, from an
+    image's root, where the extractor must look even if symbolic links lead elsewhere. `ceiling` is the largest file
+    it takes, in bytes.
     """
 
     name: str

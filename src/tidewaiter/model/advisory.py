@@ -13,7 +13,10 @@ class RangeType(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What happens at a version of a range. https://ossf.github.io/osv-schema/#affectedrangesevents-fields"""
+    """What happens at a version of a range.
+
+    https://ossf.github.io/osv-schema/#affectedrangesevents-fields
+    """
 
     INTRODUCED = "introduced"
     FIXED = "fixed"
@@ -40,8 +43,8 @@ class Range:
 class Status(StrEnum):
     """The publisher's own word on a package beyond its ranges, where there is one.
 
-    AFFECTED: vulnerable, a fix may come. WONT_FIX: vulnerable, and the publisher said that it will stay so (will not fix,
-    ignored, end of support but known affected). DEFERRED: vulnerable, fix postponed. NOT_AFFECTED: said to be safe; it
+    AFFECTED: vulnerable, a fix may come. WONT_FIX: vulnerable, and the publisher said that it will stay so (will not
+    fix, ignored, end of support but known affected). DEFERRED: vulnerable, fix postponed. NOT_AFFECTED: said to be safe; it
     vetoes. UNKNOWN: the publisher does not know (undetermined, end of life): a gap, never clean. PRO_ONLY: a fix exists
     only for paying subscribers (Ubuntu Pro/ESM).
     """
@@ -56,7 +59,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """One publisher's severity: a vector (`CVSS:3.1/…`), a score 0–10, or a label, in the publisher's words.
+    """One publisher's severity: a vector (`CVSS:3.1/…`), a score 0 to 10, or a label, in the publisher's words.
 
     `source` says who gave it (`debian`, `ubuntu`, `redhat`, `ghsa`, `nvd` …), `system` how
     (`CVSS_V2`, `CVSS_V3`, `CVSS_V4`, `label`).
