@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share, and the rule that CI skips nothing."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,12 @@ def shared() -> Path:
     if not (_SHARED / "advisories").is_dir():
         pytest.skip(f"SKIPPED LOUDLY: no real data at {_SHARED}; set TIDEWAITER_SHARED to the folder that holds it")
     return _SHARED
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With TIDEWAITER_NO_SKIPS set (as CI does), a run that skipped a test has failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if skipped and os.environ.get("TIDEWAITER_NO_SKIPS") and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"TIDEWAITER_NO_SKIPS is set, and {len(skipped)} tests were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

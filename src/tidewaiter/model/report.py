@@ -10,9 +10,14 @@ from tidewaiter.model.package import Inventory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One image's inventory, judged. `gaps` holds the inventory's gaps and those of the judging, without doubles."""
+    """One image's inventory, judged.
+
+    `gaps` holds the inventory's gaps and those of the judging, without doubles. `hidden` counts the findings that the
+    user chose not to see.
+    """
 
     inventory: Inventory
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    hidden: int = 0

@@ -1,0 +1,33 @@
+"""The exit codes, and which errors lead to which."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Self
+
+from tidewaiter.errors import DatabaseError, FeedError, TidewaiterError
+
+if TYPE_CHECKING:  # `--version` and `--help` shall not wait for the model
+    from tidewaiter.model.finding import Finding, Severity
+    from tidewaiter.model.gap import Gap
+
+
+class Exit(IntEnum):
+    """What the shell is told."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    INCOMPLETE = 2
+    USAGE = 3
+
+    @classmethod
+    def of_error(cls, error: TidewaiterError) -> Self:
+        """A missing database or feed is a matter of configuration; whatever else fails leaves the scan incomplete."""
+        return cls.USAGE if isinstance(error, DatabaseError | FeedError) else cls.INCOMPLETE
+
+    @classmethod
+    def of_result(cls, findings: "Iterable[Finding]", gaps: "Iterable[Gap]", fail_on: "Severity | None") -> Self:
+        """The code for what was found: an incomplete scan stays incomplete, whatever it found."""
+        if any(not gap.chosen for gap in gaps):
+            return cls.INCOMPLETE
+        failing = fail_on is not None and any(fail_on <= finding.severity for finding in findings)
+        return cls.FINDINGS if failing else cls.CLEAN

@@ -1,0 +1,99 @@
+"""The `tidewaiter` command: finds the subcommand, imports only that, and turns what happened into an exit code."""
+
+import sys
+from importlib import import_module
+
+import click
+
+import tidewaiter
+from tidewaiter.cli.configuration import default_map
+from tidewaiter.cli.exit import Exit
+from tidewaiter.errors import TidewaiterError, UsageError
+
+_COMMANDS = {
+    "scan": "Scan images for known vulnerabilities.",
+    "sbom": "List what is installed in an image.",
+    "match": "Judge an SBOM or inventory, without an image.",
+    "db": "Build and inspect the advisory database.",
+    "demo": "Scan two images made on the spot.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries, and imports a command's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"tidewaiter.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TIDEWAITER"},
+    epilog="Exit codes: 0 clean, 1 findings, 2 the scan is incomplete, 3 usage or configuration.",
+)
+@click.version_option(tidewaiter.__version__, prog_name="tidewaiter", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings as TOML; default: tidewaiter.toml in this folder, if there is one.",
+)
+@click.pass_context
+def command(context: click.Context, config: str | None) -> None:
+    """Look through container images for known vulnerabilities, inside your own network.
+
+    Every option can also be set in the environment (TIDEWAITER_SCAN_FORMAT=json) or in tidewaiter.toml.
+    """
+    context.default_map = default_map(config, commands=_COMMANDS)
+
+
+def main() -> None:
+    """Run the command line of this process, and exit with one of `Exit`'s codes."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of the command line `arguments`. Errors are told on stderr in one message each."""
+    try:
+        code = command.main(arguments, prog_name="tidewaiter", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return Exit.USAGE if stop.exit_code else Exit.CLEAN
+    except BrokenPipeError:
+        return _stop_writing()
+    except (click.ClickException, click.Abort, KeyboardInterrupt, TidewaiterError) as error:
+        return _tell(error)
+    return code if isinstance(code, int) else Exit.CLEAN
+
+
+def _tell(error: BaseException) -> Exit:
+    match error:
+        case click.UsageError():
+            error.show()
+            return Exit.USAGE
+        case click.ClickException():
+            message, code = error.format_message(), Exit.USAGE
+        case UsageError():
+            message, code = str(error), Exit.USAGE
+        case TidewaiterError():
+            message, code = str(error), Exit.of_error(error)
+        case _:
+            message, code = "stopped by the user; no report was written", Exit.INCOMPLETE
+    print(f"tidewaiter: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+    return code
+
+
+def _stop_writing() -> Exit:
+    """The reader of stdout went away (`| head`): say no more, not even when the interpreter closes stdout."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.INCOMPLETE

@@ -1,0 +1,84 @@
+"""The options that several commands share."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from tidewaiter.cli.database_path import default_database
+
+SEVERITIES = ("unknown", "negligible", "low", "medium", "high", "critical")
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_Decorator = Callable[[_Function], _Function]
+
+
+def image_options(function: _Function) -> _Function:
+    """How images are chosen, pulled and read."""
+    return _together(
+        function,
+        click.option("--platform", metavar="OS/ARCH", help="Of an image for several platforms; default linux/amd64."),
+        click.option("--all-platforms", is_flag=True, help="Every platform of such an image, one after the other."),
+        click.option("--insecure", is_flag=True, help="Let registries be asked over plain http, and trust any TLS."),
+        click.option("--verify", is_flag=True, help="Hash the plain layers of local archives too."),
+        click.option(
+            "--limit",
+            "limits",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Set a ceiling (layer_bytes=20GiB); repeatable. The names stand in docs/limits.md.",
+        ),
+    )
+
+
+def judging_options(function: _Function) -> _Function:
+    """With what an inventory is judged, and which findings count."""
+    return _together(
+        function,
+        click.option(
+            "--db",
+            "database",
+            type=click.Path(dir_okay=False),
+            default=default_database,
+            show_default="advisories.db in the user's data folder",
+            help="The advisory database, as `tidewaiter db build` makes it.",
+        ),
+        click.option(
+            "--severity",
+            "severities",
+            multiple=True,
+            callback=_split,
+            metavar="NAME[,NAME…]",
+            help=f"Only findings of these severities: {', '.join(SEVERITIES)}.",
+        ),
+        click.option("--only-fixed", is_flag=True, help="Only findings that an upgrade removes."),
+        click.option(
+            "--fail-on",
+            type=click.Choice(SEVERITIES, case_sensitive=False),
+            default="unknown",
+            show_default="any",
+            help="Exit with 1 only for findings at or above this severity.",
+        ),
+    )
+
+
+def output_options(function: _Function) -> _Function:
+    """Where the report goes."""
+    return _together(
+        function,
+        click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file instead of stdout."),
+        click.option("--quiet", "-q", is_flag=True, help="No progress on stderr."),
+    )
+
+
+def _together(function: _Function, *options: _Decorator[_Function]) -> _Function:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+    names = frozenset(name.strip().lower() for value in values for name in value.split(",") if name.strip())
+    if unknown := sorted(names.difference(SEVERITIES)):
+        raise click.BadParameter(f"{', '.join(unknown)}: not among {', '.join(SEVERITIES)}")
+    return names

@@ -1,0 +1,101 @@
+"""The command line as a whole: start-up, help, errors, configuration."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidewaiter.cli.main import run
+
+_HEAVY = ("boto3", "sqlalchemy", "fastapi", "urllib3", "cyclonedx", "spdx_tools", "rich", "msgspec", "cvss", "sqlite3")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["scan", "--help"], ["db", "build", "--help"]])
+def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys; from tidewaiter.cli.main import run; code = run(sys.argv[1:]); "
+        f"print(code, [name for name in {_HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "0 []"
+    assert done.stdout
+
+
+def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    for word in ("scan", "sbom", "match", "db", "demo", "0 clean", "1 findings", "2 the scan is incomplete", "3 usage"):
+        assert word in out
+
+
+@pytest.mark.parametrize("name", ["scan", "sbom", "match", "db", "demo"])
+def test_every_listed_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert "Usage: tidewaiter" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["unknown"],
+        ["scan"],
+        ["scan", "--format", "nothing", "image"],
+        ["scan", "--severity", "terrible", "image"],
+        ["scan", "--limit", "nothing=1", "image"],
+        ["scan", "--platform", "linux", "image"],
+        ["scan", "--platform", "linux/amd64", "--all-platforms", "image"],
+        ["match", "no-such-file.json"],
+        ["db", "build"],
+    ],
+)
+def test_wrong_usage_is_told_on_stderr_with_exit_code_3(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err
+
+
+def test_a_missing_database_is_a_matter_of_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["scan", "--db", str(tmp_path / "none.db"), str(tmp_path)]) == 3
+    assert "tidewaiter db build --from" in capsys.readouterr().err
+
+
+def test_settings_are_read_from_the_file_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tidewaiter.toml").write_text('[scan]\nseverity = ["wrong"]\n')
+    assert run(["scan", "image"]) == 3
+    assert "wrong" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[scan\n", "[unknown]\nx = 1\n", "scan = 3\n"])
+def test_a_broken_settings_file_is_named(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    assert run(["--config", str(path), "scan", "image"]) == 3
+    assert str(path) in capsys.readouterr().err
+
+
+def test_the_environment_sets_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TIDEWAITER_SCAN_FORMAT", "nothing")
+    assert run(["scan", "image"]) == 3
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    script = "import sys; from tidewaiter.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    reader = subprocess.Popen(
+        [sys.executable, "-c", script, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert reader.stdout is not None
+    reader.stdout.close()
+    assert reader.stderr is not None
+    errors = reader.stderr.read()
+    reader.stderr.close()
+    reader.wait()
+    assert "Traceback" not in errors
