@@ -16,6 +16,14 @@ class Limits:
     index, nested ones included. `images`: images in one archive or layout. `layers`: layers of one image.
     `archive_members` and `archive_bytes`: members of an archive that holds images, and its size where the whole archive
     is compressed and must be unpacked to disk first.
+
+    `layer_bytes` and `image_bytes`: one layer, and all layers of an image, unpacked. `ratio`: unpacked bytes for each
+    stored one, asked only of a layer that unpacks to more than `ratio_floor` bytes: what compresses better is a bomb.
+    `window_bytes`: the history that a zstd or xz layer may ask for while it is unpacked. `entries`: names in one layer
+    or folder; `links`: symbolic links, hard links and whiteouts among them. `name_bytes`: one name, or a link's target.
+    `extension_bytes`: one pax header or GNU long name. `file_bytes`: one file that is looked into (an extractor may set
+    a lower ceiling of its own). `held_bytes`: such files in memory at the same time, over all layers of an image;
+    a file that does not fit waits for its turn.
     """
 
     manifest_bytes: int = 4 * _MIB
@@ -26,3 +34,14 @@ class Limits:
     layers: int = 1_000
     archive_members: int = 100_000
     archive_bytes: int = 64 * _GIB
+    layer_bytes: int = 64 * _GIB
+    image_bytes: int = 256 * _GIB
+    ratio: int = 250
+    ratio_floor: int = 1 * _GIB
+    window_bytes: int = 128 * _MIB
+    entries: int = 2_000_000
+    links: int = 400_000
+    name_bytes: int = 4 * _KIB
+    extension_bytes: int = 1 * _MIB
+    file_bytes: int = 192 * _MIB
+    held_bytes: int = 192 * _MIB
