@@ -1,0 +1,152 @@
+"""The formats: the one list, and the way from a format's name to text. A format is imported when it is asked for."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tidewaiter.errors import UsageError
+from tidewaiter.model.package import Inventory
+from tidewaiter.model.report import Report
+
+_PIPE_WIDTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a report is drawn on: its width in columns, and whether it shows colours."""
+
+    width: int = _PIPE_WIDTH
+    colour: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format: its name on the command line, and what it can hold (None: not offered for that).
+
+    `several` tells whether one document holds several images.
+    """
+
+    name: str
+    summary: str
+    several: bool
+    reports: Callable[[Sequence[Report], Canvas], str] | None = None
+    inventories: Callable[[Sequence[Inventory]], str] | None = None
+
+
+def _table(reports: Sequence[Report], canvas: Canvas) -> str:
+    from tidewaiter.report import table
+
+    return table.render(reports, width=canvas.width, colour=canvas.colour)
+
+
+def _json(reports: Sequence[Report], _canvas: Canvas) -> str:
+    from tidewaiter.report import json
+
+    return json.render(reports)
+
+
+def _json_inventories(inventories: Sequence[Inventory]) -> str:
+    from tidewaiter.report import json
+
+    return json.render_inventories(inventories)
+
+
+def _cyclonedx(reports: Sequence[Report], _canvas: Canvas) -> str:
+    from tidewaiter.report import cyclonedx
+
+    return cyclonedx.render(reports[0], written=written_at())
+
+
+def _cyclonedx_inventory(inventories: Sequence[Inventory]) -> str:
+    from tidewaiter.report import cyclonedx
+
+    return cyclonedx.render_inventory(inventories[0], written=written_at())
+
+
+def _spdx_inventory(inventories: Sequence[Inventory]) -> str:
+    from tidewaiter.report import spdx
+
+    return spdx.render_inventory(inventories[0], written=written_at())
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(name="table", summary="for people, as wide as the terminal", several=True, reports=_table),
+    Format(
+        name="json",
+        summary="all that is known, in stable keys",
+        several=True,
+        reports=_json,
+        inventories=_json_inventories,
+    ),
+    Format(
+        name="cyclonedx",
+        summary="CycloneDX 1.6 JSON, with vulnerabilities where they were judged",
+        several=False,
+        reports=_cyclonedx,
+        inventories=_cyclonedx_inventory,
+    ),
+    # SPDX 2.3 has no place for vulnerabilities and their fixes: it holds inventories only.
+    Format(name="spdx", summary="SPDX 2.3 JSON", several=False, inventories=_spdx_inventory),
+)
+_BY_NAME = {format_.name: format_ for format_ in FORMATS}
+
+
+def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:
+    """The reports in the format of that name. Raises UsageError for a format that cannot hold them.
+
+    `to_file` says that the text does not go to stdout, so that the terminal's width and colours do not matter.
+    """
+    format_ = _BY_NAME.get(name)
+    if format_ is None or format_.reports is None:
+        raise _unknown(name, [each.name for each in FORMATS if each.reports])
+    _one_if_it_must(format_, len(reports))
+    return format_.reports(reports, Canvas() if to_file else canvas_of_stdout())
+
+
+def render_inventories(inventories: Sequence[Inventory], name: str) -> str:
+    """The inventories in the format of that name. Raises UsageError for a format that cannot hold them."""
+    format_ = _BY_NAME.get(name)
+    if format_ is None or format_.inventories is None:
+        raise _unknown(name, [each.name for each in FORMATS if each.inventories])
+    _one_if_it_must(format_, len(inventories))
+    return format_.inventories(inventories)
+
+
+def canvas_of_stdout() -> Canvas:
+    """The terminal's width and colours; a pipe is 120 columns wide, or COLUMNS, without colours.
+
+    `NO_COLOR` (https://no-color.org) is obeyed.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    chosen = int(columns) if columns.isdecimal() and columns.isascii() else 0
+    if not sys.stdout.isatty():
+        return Canvas(chosen or _PIPE_WIDTH)
+    dull = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Canvas(chosen or os.get_terminal_size(sys.stdout.fileno()).columns or _PIPE_WIDTH, colour=not dull)
+
+
+def written_at() -> datetime:
+    """The time that documents state: now, or SOURCE_DATE_EPOCH where builds shall be reproducible.
+
+    https://reproducible-builds.org/specs/source-date-epoch/ Raises UsageError if it is no number of seconds.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        moment = datetime.now(UTC) if epoch is None else datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError("SOURCE_DATE_EPOCH is no number of seconds since 1970", where=f"{epoch!r}") from error
+    return moment.replace(microsecond=0)
+
+
+def _unknown(name: str, known: list[str]) -> UsageError:
+    return UsageError(f"no such format here: {name}", advice=f"Choose one of: {', '.join(known)}.")
+
+
+def _one_if_it_must(format_: Format, images: int) -> None:
+    if not format_.several and images != 1:
+        raise UsageError(
+            f"a {format_.name} document describes one image, and there are {images}",
+            advice="Name one image and platform, or use --format json.",
+        )
