@@ -1,0 +1,78 @@
+"""What the rows on one vulnerability of one subject say together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidewaiter.match.affected import Answer, Verdict
+from tidewaiter.match.keys import Lookup
+from tidewaiter.model.advisory import Advisory, Affected
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of an advisory, found by one lookup, with its answer."""
+
+    lookup: Lookup
+    affected: Affected
+    advisory: Advisory
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """The verdict, and the rows that bear it: those that say yes, or those that can not tell.
+
+    `paid_fix` tells that the only fix is one for subscribers, and the installed version is not theirs.
+    """
+
+    verdict: Verdict
+    rows: tuple[Row, ...] = ()
+    paid_fix: bool = False
+
+
+def weigh(rows: Sequence[Row], *, system: bool, subscriber: bool) -> Weighed:
+    """What the rows say together.
+
+    Publishers of application advisories are alternatives: one yes is enough. A distribution speaks with one voice,
+    about what is free and what is paid for apart: the installed version tells which of the two it came from.
+    """
+    if not system:
+        return _settle(rows, one_voice=False)
+    free = _settle([row for row in rows if not row.lookup.paid], one_voice=True)
+    paid = _settle([row for row in rows if row.lookup.paid], one_voice=True)
+    if not subscriber:
+        return _for_free(free, paid)
+    silent = paid.verdict is Verdict.CANNOT_TELL and (not paid.rows or free.verdict is not Verdict.CANNOT_TELL)
+    return free if silent else paid
+
+
+def _settle(rows: Sequence[Row], *, one_voice: bool) -> Weighed:
+    """A veto ends it. Of one publisher, a fix in the release outdates what was said before there was one."""
+    if any(row.answer.verdict is Verdict.VETO for row in rows):
+        return Weighed(verdict=Verdict.VETO)
+    if one_voice:
+        rows = [row for row in rows if row.answer.decided] or rows
+    for verdict in (Verdict.YES, Verdict.NO, Verdict.CANNOT_TELL):
+        bearing = tuple(row for row in rows if row.answer.verdict is verdict)
+        if bearing:
+            return Weighed(verdict=verdict, rows=bearing)
+    return Weighed(verdict=Verdict.CANNOT_TELL)
+
+
+def _for_free(free: Weighed, paid: Weighed) -> Weighed:
+    """The word of paid updates counts where the free ones have no answer or no fix: they begin with the same packages.
+
+    Free rows are missing for a vulnerability that came up after the end of support.
+    """
+    fixed = any(row.answer.decided for row in free.rows)
+    if free.verdict in {Verdict.VETO, Verdict.NO} or fixed:
+        return free
+    match paid.verdict:
+        case Verdict.YES:
+            known = free.rows if free.verdict is Verdict.YES else ()
+            fix = any(row.answer.fixes for row in paid.rows)
+            return Weighed(verdict=Verdict.YES, rows=(*known, *paid.rows) if fix or not known else known, paid_fix=fix)
+        case Verdict.NO if any(row.answer.decided for row in paid.rows):
+            return paid
+        case _:
+            return free

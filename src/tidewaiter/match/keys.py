@@ -1,0 +1,137 @@
+"""Under which ecosystems and names the advisories on a package are found, and which of its versions they speak of.
+
+Operating system packages are found by their distribution release (see `distributions`). Others are found by their purl
+type, and `Package.name` is the whole name as the ecosystem writes it: `@scope/name` (npm), `group:artifact` (Maven),
+the module path (Go; `stdlib` and `toolchain` too), `vendor/name` (Packagist, GitHub Actions), the repository's URL
+(SwiftURL).
+"""
+
+import re
+from dataclasses import dataclass
+
+from tidewaiter.match.distributions import Release
+from tidewaiter.model.ecosystem import normalise, scheme_of
+from tidewaiter.model.finding import MatchKind
+from tidewaiter.model.package import Package
+
+SYSTEM_TYPES = frozenset({"deb", "rpm", "apk"})
+
+# https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst
+APPLICATION_ECOSYSTEMS = {
+    "bitnami": "Bitnami",
+    "cargo": "crates.io",
+    "composer": "Packagist",
+    "conan": "ConanCenter",
+    "cran": "CRAN",
+    "gem": "RubyGems",
+    "github": "GitHub Actions",
+    "githubactions": "GitHub Actions",
+    "golang": "Go",
+    "hackage": "Hackage",
+    "hex": "Hex",
+    "maven": "Maven",
+    "npm": "npm",
+    "nuget": "NuGet",
+    "pub": "Pub",
+    "pypi": "PyPI",
+    "swift": "SwiftURL",
+}
+
+_REBUILD = re.compile(r"\+b\d+$")
+_BITNAMI_REVISION = re.compile(r"-\d+$")
+_GO_PRERELEASE = re.compile(r"go(\d+\.\d+)(\.\d+)?(rc|beta)(\d+)$")
+_EPOCH = re.compile(r"^\d+:")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One place to look for a package: `name` as `ecosystem` normalises it, and the `version` to judge there.
+
+    `scheme` orders the versions. `any_epoch` is set where the version comes from an rpm's source package, whose file
+    name carries no epoch. `paid` marks an ecosystem of fixes for subscribers.
+    """
+
+    ecosystem: str
+    name: str
+    version: str
+    scheme: str
+    kind: MatchKind
+    any_epoch: bool = False
+    paid: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the database is asked for."""
+        return self.ecosystem, self.name
+
+
+def application_lookup(package: Package) -> Lookup | None:
+    """Where a package that no distribution judges is found; None if no ecosystem is known for its purl type."""
+    ecosystem = APPLICATION_ECOSYSTEMS.get(package.type, "")
+    scheme = scheme_of(ecosystem)
+    if not ecosystem or scheme is None:
+        return None
+    version = _application_version(package)
+    return Lookup(ecosystem, normalise(ecosystem, package.name), version, scheme, MatchKind.NAME)
+
+
+def _application_version(package: Package) -> str:
+    """The version as OSV writes it: Go's `v1.2.3` and `go1.22rc1` as 1.2.3 and 1.22.0-rc.1, Bitnami's unrevised."""
+    match package.type:
+        case "golang":
+            toolchain = _GO_PRERELEASE.match(package.version)
+            if toolchain:
+                return f"{toolchain[1]}{toolchain[2] or '.0'}-{toolchain[3]}.{toolchain[4]}"
+            return package.version.removeprefix("go").removeprefix("v")
+        case "bitnami":
+            return _BITNAMI_REVISION.sub("", package.version)
+        case _:
+            return package.version
+
+
+def system_lookups(package: Package, release: Release) -> tuple[Lookup, ...]:
+    """Where a distribution's package is found: by its source, its own name or both, in each of its ecosystems."""
+    places = [(name, False) for name in release.ecosystems] + [(name, True) for name in release.paid]
+    names = _names(package, release.names)
+    return tuple(
+        Lookup(ecosystem, name, version, package.type, kind, any_epoch=_loses_epoch(package, kind), paid=paid)
+        for ecosystem, paid in places
+        for kind, name, version in names
+    )
+
+
+def _loses_epoch(package: Package, kind: MatchKind) -> bool:
+    return package.type == "rpm" and kind is MatchKind.SOURCE
+
+
+def _names(package: Package, kinds: frozenset[MatchKind]) -> list[tuple[MatchKind, str, str]]:
+    """A source that bears the binary's own name is looked up once, by the binary: its version has the epoch."""
+    source = (MatchKind.SOURCE, *_source(package))
+    binary = (MatchKind.BINARY, package.name, package.version)
+    if kinds == {MatchKind.SOURCE}:
+        return [source]
+    if kinds == {MatchKind.BINARY} or package.source is None or package.source.name == package.name:
+        return [binary]
+    return [binary, source]
+
+
+def _source(package: Package) -> tuple[str, str]:
+    """The source package's name and version: dpkg names both only where they differ from the binary's.
+
+    `+bN` marks a rebuild of the binary alone: its source never had it.
+    https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
+    """
+    own = _REBUILD.sub("", package.version) if package.type == "deb" else package.version
+    if package.source is None:
+        return package.name, own
+    return package.source.name, package.source.version or own
+
+
+def without_epoch(version: str) -> str:
+    """The version without its leading `epoch:`."""
+    return _EPOCH.sub("", version)
+
+
+def has_epoch(version: str) -> bool:
+    """Whether the version names an epoch."""
+    return _EPOCH.match(version) is not None

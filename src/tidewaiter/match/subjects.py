@@ -1,0 +1,120 @@
+"""The packages of an inventory, sorted into those that can be judged, by what is looked up, and those that can not."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tidewaiter.match import gaps
+from tidewaiter.match.distributions import Release, Unjudged, release_of
+from tidewaiter.match.keys import SYSTEM_TYPES, Lookup, application_lookup, system_lookups
+from tidewaiter.match.streams import stream_of
+from tidewaiter.match.vendors import stranger
+from tidewaiter.model.gap import Gap
+from tidewaiter.model.package import Distro, Package
+
+_SUBSCRIBED = re.compile(r"[~+]esm\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What packages with the same answer have in common: the binaries of one source are judged once.
+
+    `stream` is the rpm module stream (see `streams`). `subscriber` tells that the installed version came from updates
+    that are paid for, `system` that a distribution judges it.
+    """
+
+    lookups: tuple[Lookup, ...]
+    stream: str = ""
+    subscriber: bool = False
+    system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Docket:
+    """The subjects to judge, each with its packages in the inventory's order, and the gaps for all the others."""
+
+    subjects: dict[Subject, list[Package]] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def docket(packages: Iterable[Package], known: Collection[str]) -> Docket:
+    """Sorts the packages. `known` are the ecosystems, with their releases, that the database holds advisories for."""
+    sorter = _Sorter(known)
+    for package in packages:
+        if package.type in SYSTEM_TYPES:
+            sorter.system(package)
+        else:
+            sorter.application(package)
+    return Docket(sorter.subjects, list(sorter.gaps()))
+
+
+class _Sorter:
+    """Puts each package to its like."""
+
+    def __init__(self, known: Collection[str]) -> None:
+        self.subjects: dict[Subject, list[Package]] = {}
+        self._known = known
+        self._bases = {name.partition(":")[0] for name in known}
+        self._releases: dict[Distro, Release | Unjudged] = {}
+        self._homeless: dict[str, list[Package]] = defaultdict(list)
+        self._unfed: dict[Distro, list[Package]] = defaultdict(list)
+        self._foreign: dict[tuple[Distro, str, str], list[Package]] = defaultdict(list)
+        self._strangers: dict[tuple[Distro, str], list[Package]] = defaultdict(list)
+        self._untyped: dict[str, list[Package]] = defaultdict(list)
+        self._absent: dict[str, list[Package]] = defaultdict(list)
+
+    def system(self, package: Package) -> None:
+        """An operating system's package: its distribution judges it, if it is the distribution's own."""
+        if package.distro is None:
+            self._homeless[package.type].append(package)
+            return
+        release = self._release(package.distro)
+        if isinstance(release, Unjudged):
+            self._unfed[package.distro].append(package)
+        elif package.type != release.type:
+            self._foreign[package.distro, package.type, release.type].append(package)
+        elif vendor := stranger(package, package.distro):
+            self._strangers[package.distro, vendor].append(package)
+        else:
+            self._add(_system_subject(package, release), package)
+
+    def application(self, package: Package) -> None:
+        """Any other package: the ecosystem of its type judges it."""
+        lookup = application_lookup(package)
+        if lookup is None:
+            self._untyped[package.type].append(package)
+        elif lookup.ecosystem not in self._bases:
+            self._absent[lookup.ecosystem].append(package)
+        else:
+            self._add(Subject((lookup,)), package)
+
+    def _add(self, subject: Subject, package: Package) -> None:
+        self.subjects.setdefault(subject, []).append(package)
+
+    def _release(self, distro: Distro) -> Release | Unjudged:
+        if distro not in self._releases:
+            self._releases[distro] = release_of(distro, self._known)
+        return self._releases[distro]
+
+    def gaps(self) -> Iterator[Gap]:
+        """One for each kind of package that is no subject, and for each release that nobody looks after any more."""
+        for distro, release in self._releases.items():
+            if isinstance(release, Unjudged):
+                yield gaps.no_feed(distro, release, self._unfed[distro])
+            elif release.ended:
+                yield gaps.ended(distro, release.ended)
+        yield from (gaps.homeless(kind, packages) for kind, packages in self._homeless.items())
+        yield from (gaps.foreign_type(*place, packages) for place, packages in self._foreign.items())
+        yield from (gaps.third_party(*place, packages) for place, packages in self._strangers.items())
+        yield from (gaps.unknown_type(kind, packages) for kind, packages in self._untyped.items())
+        yield from (gaps.no_ecosystem(name, packages) for name, packages in self._absent.items())
+
+
+def _system_subject(package: Package, release: Release) -> Subject:
+    return Subject(
+        system_lookups(package, release),
+        stream=stream_of(package),
+        subscriber=_SUBSCRIBED.search(package.version) is not None,
+        system=True,
+    )
