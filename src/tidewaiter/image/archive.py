@@ -15,7 +15,7 @@ from tidewaiter.errors import LimitError, MalformedError, SourceError
 from tidewaiter.image.extent import Extent
 from tidewaiter.image.limits import Limits
 
-_BLOCK = 512
+HEADER_BYTES = 512
 _LONGEST_EXTENSION = 1 << 20
 _LONGEST_NUMBER = 20
 _MOST_LINKS = 40
@@ -107,9 +107,9 @@ class Archive:
 
 def starts_tar(content: bytes) -> bool:
     """Whether the content starts with a tar header, by its checksum, or with the end of an empty archive."""
-    block = content[:_BLOCK]
+    block = content[:HEADER_BYTES]
     written = block[148:156].strip(b" \0").partition(b"\0")[0].rstrip(b" ")
-    if len(block) < _BLOCK or written.translate(None, b"01234567"):
+    if len(block) < HEADER_BYTES or written.translate(None, b"01234567"):
         return False
     return not any(block) or int(written or b"0", 8) == sum(block) - sum(block[148:156]) + 8 * 0x20
 
@@ -138,14 +138,14 @@ class _Headers:
 
     def members(self) -> Iterator[tuple[str, _Member]]:
         """Each member with its name as written, in the archive's order."""
-        if not starts_tar(os.pread(self._handle, _BLOCK, 0)):
+        if not starts_tar(os.pread(self._handle, HEADER_BYTES, 0)):
             raise SourceError("not an image: it is no tar archive", where=self._where)
         offset = 0
         extension: dict[str, str] = {}
         while block := self._header(offset):
             kind = block[156:157]
             size = self._size(block, extension, offset)
-            start, offset = offset + _BLOCK, offset + _BLOCK + -(-size // _BLOCK) * _BLOCK
+            start, offset = offset + HEADER_BYTES, offset + HEADER_BYTES + -(-size // HEADER_BYTES) * HEADER_BYTES
             if start + size > self._end:
                 raise MalformedError(f"it ends early, inside the member {_name(block)!r}", where=self._where)
             if kind in (b"x", b"L", b"K"):
@@ -171,10 +171,10 @@ class _Headers:
 
     def _header(self, offset: int) -> bytes:
         """The header at `offset`, or nothing at the end of the archive."""
-        block = os.pread(self._handle, _BLOCK, offset)
-        if not block or block == bytes(_BLOCK):
+        block = os.pread(self._handle, HEADER_BYTES, offset)
+        if not block or block == bytes(HEADER_BYTES):
             return b""
-        if len(block) < _BLOCK:
+        if len(block) < HEADER_BYTES:
             raise MalformedError("it ends inside a header", where=self._at(offset))
         if not starts_tar(block):
             raise MalformedError("it is not a tar header: wrong checksum", where=self._at(offset))
@@ -182,7 +182,7 @@ class _Headers:
 
     def _extension(self, kind: bytes, start: int, size: int) -> dict[str, str]:
         if size > _LONGEST_EXTENSION:
-            raise MalformedError(f"it has an extension of {size} bytes", where=self._at(start - _BLOCK))
+            raise MalformedError(f"it has an extension of {size} bytes", where=self._at(start - HEADER_BYTES))
         content = os.pread(self._handle, size, start)
         if kind == b"x":
             return dict(_records(content, self._at(start)))

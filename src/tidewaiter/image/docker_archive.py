@@ -16,7 +16,6 @@ from tidewaiter.image.limits import Limits
 from tidewaiter.image.manifest import SavedImage, digest_of, read_config, read_saved
 from tidewaiter.image.names import same_name
 from tidewaiter.image.selection import PlatformError, Wanted, fits
-from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Descriptor, Digest, ImageConfig, ImageIdentity, Layer
 
 MANIFEST = "manifest.json"
@@ -120,12 +119,10 @@ def _image(files: Files, saved: _Saved, target: str, limits: Limits) -> Image:
         created=creation_time(config),
         layers=layers,
     )
-    parts = list(zip(layers, extents, kinds, strict=True))
     return Image(
         identity=identity,
         config=config,
-        blobs=tuple(_blob(layer, extent, kind) for layer, extent, kind in parts if kind in _MEDIA_TYPES),
-        gaps=tuple(_gap(layer, kind) for layer, _, kind in parts if kind not in _MEDIA_TYPES),
+        blobs=tuple(_blob(*part) for part in zip(layers, extents, kinds, strict=True)),
     )
 
 
@@ -144,8 +141,3 @@ def _descriptors(
 def _blob(layer: Layer, extent: Extent, compression: str) -> LayerBlob:
     plain = None if compression else (extent.file, extent.offset, extent.size)
     return LayerBlob(layer=layer, open=extent.open, hash_of="unpacked", plain=plain)
-
-
-def _gap(layer: Layer, compression: str) -> Gap:
-    detail = f"the layer is compressed with {compression}, which is not read"
-    return Gap(stage=Stage.IMAGE, why=Why.UNSUPPORTED, subject=str(layer.digest), detail=detail)

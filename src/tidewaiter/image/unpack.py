@@ -4,18 +4,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError, UnsupportedError
-from tidewaiter.image.archive import starts_tar
+from tidewaiter.image.archive import HEADER_BYTES, starts_tar
+from tidewaiter.image.compression import Unpacked, unpacked
 from tidewaiter.image.extent import Extent
 from tidewaiter.image.limits import Limits
-
-_CHUNK = 1 << 20
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
@@ -23,7 +18,8 @@ def plain_file(path: str, where: str, limits: Limits) -> Iterator[str]:
     """The path of the archive in plain: its own, or that of an unpacked copy which vanishes with the block.
 
     The copy never has a name in a folder, so that nothing is left even when the process is killed; it is reached
-    through /proc. Raises MalformedError, LimitError, UnsupportedError where /proc is missing.
+    through /proc. Raises SourceError for what is no tar inside, MalformedError, LimitError, and UnsupportedError where
+    there is no /proc.
     """
     compression = Extent(file=path, offset=0, size=Path(path).stat().st_size, where=where).compression()
     if not compression:
@@ -33,53 +29,45 @@ def plain_file(path: str, where: str, limits: Limits) -> Iterator[str]:
         link = f"/proc/self/fd/{copy.fileno()}"
         if not Path(link).exists():
             raise UnsupportedError(f"it is compressed with {compression}", where=where, advice="Unpack it first.")
-        with Path(path).open("rb") as packed:
-            _copy(_decompressed(packed, compression), copy, where, limits.archive_bytes)
+        with Path(path).open("rb", buffering=0) as packed:
+            _copy(_chunks(unpacked(packed, window_bytes=limits.window_bytes), where), copy, where, limits.archive_bytes)
         yield link
 
 
-def _decompressed(packed: BinaryIO, compression: str) -> _Readable:
-    """A stream of the plain bytes; broken ones raise what the format's library raises."""
-    match compression:
-        case "gzip":
-            from isal import igzip
-
-            stream: _Readable = igzip.IGzipFile(fileobj=packed)  # type: ignore[no-untyped-call]  # the library's own signature has no types
-        case "zstd":
-            import zstandard
-
-            stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-        case "xz":
-            import lzma
-
-            stream = lzma.LZMAFile(packed)  # noqa: SIM115  the caller closes the file below it
-        case _:
-            import bz2
-
-            stream = bz2.BZ2File(packed)
-    return stream
-
-
-def _copy(source: _Readable, copy: BinaryIO, where: str, ceiling: int) -> None:
-    """Writes what `source` gives; runs of zeros become holes, so that a bomb of them takes no disk."""
+def _copy(chunks: Iterator[bytes], copy: BinaryIO, where: str, ceiling: int) -> None:
+    """Writes the chunks; those of nothing but zeros become holes, so that a bomb of them takes no disk."""
     size = 0
-    while chunk := _read(source, where):
+    for chunk in chunks:
         if not size and not starts_tar(chunk):
             raise SourceError("not an image: it is no tar archive inside its compression", where=where)
         size += len(chunk)
         if size > ceiling:
             raise LimitError(f"it unpacks to more than {ceiling} bytes", limit="archive_bytes", where=where)
         try:
-            copy.truncate(size) if chunk == bytes(len(chunk)) else copy.write(chunk)
-            copy.seek(size)
+            _write(chunk, copy, size)
         except OSError as error:
             advice = f"Unpack it first, or point TMPDIR to a larger disk than that of {tempfile.gettempdir()}."
             raise SourceError(f"it cannot be unpacked: {error.strerror}", where=where, advice=advice) from error
     copy.flush()
 
 
-def _read(source: _Readable, where: str) -> bytes:
+def _write(chunk: bytes, copy: BinaryIO, end: int) -> None:
+    if any(chunk):
+        copy.write(chunk)
+    else:
+        copy.truncate(end)
+        copy.seek(end)
+
+
+def _chunks(stream: Unpacked, where: str) -> Iterator[bytes]:
+    """What is inside; the first chunk holds a whole header, if there is one."""
     try:
-        return source.read(_CHUNK)
-    except Exception as error:  # each library has errors of its own, and only decompression runs here
-        raise MalformedError(f"its compression is broken: {error}", where=where) from error
+        start = b""
+        while len(start) < HEADER_BYTES and (chunk := stream.chunk()):
+            start += chunk
+        yield start
+        while chunk := stream.chunk():
+            yield chunk
+    except (MalformedError, LimitError) as error:
+        error.where = error.where or where
+        raise
