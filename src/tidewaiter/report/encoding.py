@@ -1,19 +1,23 @@
-"""Documents as JSON text."""
+"""Documents as JSON."""
 
 import msgspec
 
 
 def indented(document: object) -> str:
-    r"""The document as JSON, indented by two spaces, keys in the order of their definition, with a final newline.
+    """The document as JSON, indented by two spaces, keys in the order of their definition, with a final newline."""
+    return msgspec.json.format(encoded(document), indent=2).decode() + "\n"
+
+
+def encoded(document: object) -> bytes:
+    r"""The document as JSON without blanks.
 
     File names of an image may hold bytes that are no UTF-8 (lone surrogates here): they are written as the escape
     that names them, `\udcff`, since JSON has no other way.
     """
     try:
-        encoded = msgspec.json.encode(document)
+        return msgspec.json.encode(document)
     except UnicodeEncodeError:
-        encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
-    return msgspec.json.format(encoded, indent=2).decode() + "\n"
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
 
 
 def _encodable(value: object) -> object:

@@ -57,12 +57,12 @@ def report_document(report: Report) -> ReportDocument:
     inventory = report.inventory
     return ReportDocument(
         schema=REPORT,
-        image=_image(inventory.image),
-        distro=_distro(inventory.distro) if inventory.distro else None,
-        distros=tuple(map(_distro, inventory.distros)),
-        packages=tuple(map(_package, inventory.packages)),
+        image=image_entry(inventory.image),
+        distro=distro_entry(inventory.distro) if inventory.distro else None,
+        distros=tuple(map(distro_entry, inventory.distros)),
+        packages=tuple(map(package_entry, inventory.packages)),
         findings=tuple(map(_finding, report.findings)),
-        gaps=_gaps(report.gaps),
+        gaps=gap_entries(report.gaps),
         feeds=tuple(map(_feed, report.feeds)),
         extractors=inventory.extractors,
         hidden=report.hidden,
@@ -73,16 +73,17 @@ def inventory_document(inventory: Inventory) -> InventoryDocument:
     """The inventory as it is written."""
     return InventoryDocument(
         schema=INVENTORY,
-        image=_image(inventory.image),
-        distro=_distro(inventory.distro) if inventory.distro else None,
-        distros=tuple(map(_distro, inventory.distros)),
-        packages=tuple(map(_package, inventory.packages)),
-        gaps=_gaps(inventory.gaps),
+        image=image_entry(inventory.image),
+        distro=distro_entry(inventory.distro) if inventory.distro else None,
+        distros=tuple(map(distro_entry, inventory.distros)),
+        packages=tuple(map(package_entry, inventory.packages)),
+        gaps=gap_entries(inventory.gaps),
         extractors=inventory.extractors,
     )
 
 
-def _image(image: ImageIdentity) -> ImageEntry:
+def image_entry(image: ImageIdentity) -> ImageEntry:
+    """The image as it is written."""
     return ImageEntry(
         reference=image.reference,
         digest=str(image.digest) if image.digest else None,
@@ -104,7 +105,8 @@ def _layer(layer: Layer) -> LayerEntry:
     )
 
 
-def _distro(distro: Distro) -> DistroEntry:
+def distro_entry(distro: Distro) -> DistroEntry:
+    """The release as it is written."""
     return DistroEntry(
         id=distro.id,
         version_id=distro.version_id,
@@ -118,7 +120,8 @@ def _distro(distro: Distro) -> DistroEntry:
     )
 
 
-def _package(package: Package) -> PackageEntry:
+def package_entry(package: Package) -> PackageEntry:
+    """The package as it is written."""
     distro, source = package.distro, package.source
     return PackageEntry(
         purl=package.purl,
@@ -182,7 +185,8 @@ def _match(match: Match) -> MatchEntry:
     )
 
 
-def _gaps(gaps: Iterable[Gap]) -> tuple[GapEntry, ...]:
+def gap_entries(gaps: Iterable[Gap]) -> tuple[GapEntry, ...]:
+    """The gaps as they are written."""
     return tuple(GapEntry(stage=gap.stage, why=gap.why, subject=gap.subject, detail=gap.detail) for gap in gaps)
 
 
