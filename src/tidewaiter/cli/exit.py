@@ -1,6 +1,6 @@
 """The exit codes, and which errors lead to which."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
@@ -25,9 +25,14 @@ class Exit(IntEnum):
         return cls.USAGE if isinstance(error, DatabaseError | FeedError) else cls.INCOMPLETE
 
     @classmethod
-    def of_result(cls, findings: "Iterable[Finding]", gaps: "Iterable[Gap]", fail_on: "Severity | None") -> Self:
-        """The code for what was found: an incomplete scan stays incomplete, whatever it found."""
-        if any(not gap.chosen for gap in gaps):
+    def of_result(cls, findings: "Iterable[Finding]", gaps: "Collection[Gap]", fail_on: "Severity | None") -> Self:
+        """The code for what was found and what was not looked at.
+
+        What nobody looked at, or judged at all, outweighs findings; findings outweigh a doubt about single packages or
+        advisories; and a doubt is never clean.
+        """
+        if any(gap.wide for gap in gaps):
             return cls.INCOMPLETE
-        failing = fail_on is not None and any(fail_on <= finding.severity for finding in findings)
-        return cls.FINDINGS if failing else cls.CLEAN
+        if fail_on is not None and any(fail_on <= finding.severity for finding in findings):
+            return cls.FINDINGS
+        return cls.INCOMPLETE if any(not gap.chosen for gap in gaps) else cls.CLEAN

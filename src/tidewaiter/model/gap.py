@@ -48,3 +48,8 @@ class Gap:
     def chosen(self) -> bool:
         """True for what the user himself left out: it does not make a scan incomplete."""
         return self.why is Why.FILTERED
+
+    @property
+    def wide(self) -> bool:
+        """True where a whole part went unseen or unjudged; a doubt of the matching about one package is narrow."""
+        return not self.chosen and (self.stage is not Stage.MATCH or self.why in (Why.NO_FEED, Why.STALE_FEED))
