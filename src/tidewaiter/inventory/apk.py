@@ -69,16 +69,12 @@ class _Reading:
         self._add(start, fields)
 
     def _add(self, start: int, fields: Fields) -> None:
-        for key in (b"P", b"V"):
-            if not is_word(fields.get(key, b"")):
-                said = (
-                    f"its {decode(key)}: line is {decode(fields[key][:100])!r}"
-                    if key in fields
-                    else f"no {decode(key)}: line"
-                )
-                self._file.complain(start, f"a record was left out: {said}")
-                return
-        self.packages[fields[b"P"], fields[b"V"]] = _package(fields, self._locations)
+        name, version = fields.get(b"P", b""), fields.get(b"V", b"")
+        if not is_word(name) or not is_word(version):
+            said = f"P: {decode(name[:100])!r}, V: {decode(version[:100])!r}"
+            self._file.complain(start, f"a record was left out, it names no package and version ({said})")
+            return
+        self.packages[name, version] = _package(fields, self._locations)
         if len(self.packages) >= MOST_PACKAGES:
             self._file.stop(f"more than {MOST_PACKAGES:,} packages")
         if len(self.owned) >= MOST_FILES:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tidewaiter.inventory import os_release
-from tidewaiter.inventory.extractor import MIB
 from tidewaiter.inventory.stanzas import below_root
 from tidewaiter.model.package import Distro, Extraction
 
@@ -34,7 +33,7 @@ _FIRST_AMAZON_BY_YEAR = 2022
 
 def read_release_line(text: str) -> Distro | None:
     """One line as `CentOS Linux release 7.9.2009 (Core)`; the version as that distribution's os-release writes it."""
-    line = text.strip().partition("\n")[0].strip()
+    line = _first_line(text)
     match = _RELEASE_LINE.match(line)
     id_ = next((id_ for name, id_ in _NAMES if line.startswith(name)), None)
     if match is None or id_ is None:
@@ -62,7 +61,7 @@ def read_alpine_release(text: str) -> Distro | None:
 
 def read_suse_release(text: str) -> Distro | None:
     """A name, then `VERSION = 11` and `PATCHLEVEL = 4` (SLES), or `VERSION = 13.2` (openSUSE)."""
-    line = text.strip().partition("\n")[0].strip()
+    line = _first_line(text)
     fields = dict(_SUSE_FIELD.findall(text))
     ids = {"SUSE Linux Enterprise Server": "sles", "SUSE Linux Enterprise Desktop": "sled", "openSUSE": "opensuse"}
     id_ = next((id_ for name, id_ in ids.items() if line.startswith(name)), None)
@@ -119,7 +118,7 @@ class DistroFiles:
     basenames = frozenset(path.rpartition("/")[2] for path in PATHS)
     parents: frozenset[str] = frozenset()
     well_known: tuple[str, ...] = PATHS
-    ceiling = MIB
+    ceiling = 64 << 10
 
     def wants(self, path: str) -> bool:
         """Whether it is one of `PATHS`, at the image's root or below a chroot's."""
@@ -179,6 +178,10 @@ def _known(path: str) -> str:
 def _rank(distro: Distro) -> int:
     known = _known(distro.path)
     return PATHS.index(known) if known else len(PATHS)
+
+
+def _first_line(text: str) -> str:
+    return os_release.printable(text.strip().partition("\n")[0].strip())
 
 
 def _short(id_: str, version: str) -> str:

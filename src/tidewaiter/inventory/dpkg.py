@@ -1,7 +1,7 @@
 """Debian's packages: dpkg's status file, and the folder of single entries that distroless images have instead."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tidewaiter.inventory.extractor import MIB
 from tidewaiter.inventory.stanzas import MOST_PACKAGES, StanzaFile, below_root, decode, is_word
@@ -11,16 +11,21 @@ _STATUS = "var/lib/dpkg/status"
 _STATUS_FOLDER = "var/lib/dpkg/status.d"
 _DIGESTS = ".md5sums"
 
+_NAMES = (b"Package", b"Status", b"Version", b"Source", b"Architecture", b"Maintainer", b"Origin")
+_CANONICAL = frozenset(_NAMES)
 # Names of fields are matched in any case, as dpkg does; continuation lines begin with white space and never match.
-_FIELD = re.compile(
-    rb"\n(Package|Status|Version|Source|Architecture|Maintainer|Origin)[ \t]*:[ \t]*([^\n]*)", re.IGNORECASE
-)
+_FIELD = re.compile(rb"\n(" + b"|".join(_NAMES) + rb")[ \t]*:[ \t]*([^\n]*)", re.IGNORECASE)
 _SOURCE = re.compile(rb"([^\s()]+)(?:\s*\(\s*([^\s()]+)\s*\))?")
 
 _ABSENT = frozenset({b"not-installed", b"config-files"})
-_PRESENT = frozenset(
-    {b"half-installed", b"unpacked", b"half-configured", b"triggers-awaited", b"triggers-pending", b"installed"}
-)
+_STATES = _ABSENT | {
+    b"half-installed",
+    b"unpacked",
+    b"half-configured",
+    b"triggers-awaited",
+    b"triggers-pending",
+    b"installed",
+}
 
 Fields = dict[bytes, bytes]
 
@@ -53,80 +58,86 @@ class Dpkg:
     def extract(self, path: str, content: bytes) -> Extraction:
         """The packages that are there, each version and architecture once. Broken stanzas are gaps."""
         file = StanzaFile(path, content)
-        locations = (Location(path=path),)
-        packages: dict[tuple[bytes, bytes, bytes], Package] = {}
+        reading = _Reading(file, path)
         for start, end in file.spans():
             for fields in _records(file, start, end):
-                if _is_there(file, start, fields) and _is_named(file, start, fields):
-                    key = (fields[b"Package"], fields[b"Version"], fields.get(b"Architecture", b""))
-                    packages[key] = _package(fields, locations)
-            if len(packages) >= MOST_PACKAGES:
-                file.stop(f"more than {MOST_PACKAGES:,} packages")
-        return Extraction(packages=tuple(packages.values()), gaps=file.gaps())
+                reading.take(start, fields)
+        return Extraction(packages=tuple(reading.packages.values()), gaps=file.gaps())
 
 
-def _records(file: StanzaFile, start: int, end: int) -> Iterator[Fields]:
-    """The stanza's fields by their names as dpkg writes them: one record, or more where blank lines are missing."""
+class _Reading:
+    """The packages found so far in one file, by name, version and architecture."""
+
+    def __init__(self, file: StanzaFile, path: str) -> None:
+        self.packages: dict[tuple[bytes, bytes, bytes], Package] = {}
+        self._file = file
+        self._locations = (Location(path=path),)
+
+    def take(self, start: int, fields: Fields) -> None:
+        """Adds the package of a stanza, if its files are there; complains of a stanza that does not name one."""
+        status = fields.get(b"Status")
+        if status is not None and not self._is_there(start, status):
+            return
+        name, version = fields.get(b"Package", b"").strip(), fields.get(b"Version", b"").strip()
+        if not is_word(name) or not is_word(version):
+            said = f"Package {decode(name[:100])!r}, Version {decode(version[:100])!r}"
+            self._file.complain(start, f"a stanza was left out, it names no package and version ({said})")
+            return
+        architecture = fields.get(b"Architecture", b"").strip()
+        self.packages[name, version, architecture] = Package(
+            purl="",
+            type="deb",
+            name=decode(name),
+            version=decode(version),
+            source=_source(fields.get(b"Source", b""), name, version),
+            architecture=decode(architecture),
+            vendor=decode(fields.get(b"Maintainer", b"").strip()),
+            origin=decode(fields.get(b"Origin", b"").strip()),
+            locations=self._locations,
+            extractor=Dpkg.name,
+        )
+        if len(self.packages) >= MOST_PACKAGES:
+            self._file.stop(f"more than {MOST_PACKAGES:,} packages")
+
+    def _is_there(self, start: int, status: bytes) -> bool:
+        state = status.lower().split()[-1:]
+        if not state or state[0] not in _STATES:
+            said = decode(status[:100])
+            self._file.complain(start, f"unknown Status {said!r}, the package is taken as installed")
+        return not state or state[0] not in _ABSENT
+
+
+def _records(file: StanzaFile, start: int, end: int) -> Sequence[Fields]:
+    """The stanza's fields: one record, or more where blank lines are missing."""
+    found = _FIELD.findall(file.text, start, end)
+    fields = dict(found)
+    if len(fields) == len(found) and fields.keys() <= _CANONICAL:
+        return (fields,)
+    return tuple(_untangled(file, start, found))
+
+
+def _untangled(file: StanzaFile, start: int, found: list[tuple[bytes, bytes]]) -> Iterator[Fields]:
+    """Records from fields in any case, of which some stand twice."""
     fields: Fields = {}
-    for name, value in _FIELD.findall(file.text, start, end):
+    for name, value in found:
         key = name.capitalize()
         if key not in fields:
-            fields[key] = value.strip()
+            fields[key] = value
         elif key == b"Package":
             file.complain(start, "two packages in one stanza, taken apart at the second Package field")
             yield fields
-            fields = {key: value.strip()}
+            fields = {key: value}
         else:
             file.complain(start, f"{decode(key)} stands twice in a stanza, the first was taken")
     yield fields
 
 
-def _is_there(file: StanzaFile, start: int, fields: Fields) -> bool:
-    status = fields.get(b"Status")
-    if status is None:
-        return True
-    state = status.lower().split()[-1:]
-    if len(state) == 1 and state[0] in _ABSENT:
-        return False
-    if not state or state[0] not in _PRESENT:
-        file.complain(start, f"unknown Status {decode(status[:100])!r}, the package is taken as installed")
-    return True
-
-
-def _is_named(file: StanzaFile, start: int, fields: Fields) -> bool:
-    for key in (b"Package", b"Version"):
-        value = fields.get(key)
-        if not value:
-            file.complain(start, f"a stanza without {decode(key)} was left out")
-            return False
-        if not is_word(value):
-            file.complain(start, f"a stanza was left out: its {decode(key)} is {decode(value[:100])!r}")
-            return False
-    return True
-
-
-def _package(fields: Fields, locations: tuple[Location, ...]) -> Package:
-    name, version = decode(fields[b"Package"]), decode(fields[b"Version"])
-    return Package(
-        purl="",
-        type="deb",
-        name=name,
-        version=version,
-        source=_source(fields.get(b"Source", b""), name, version),
-        architecture=decode(fields.get(b"Architecture", b"")),
-        vendor=decode(fields.get(b"Maintainer", b"")),
-        origin=decode(fields.get(b"Origin", b"")),
-        locations=locations,
-        extractor=Dpkg.name,
-    )
-
-
-def _source(field: bytes, name: str, version: str) -> SourcePackage:
+def _source(field: bytes, name: bytes, version: bytes) -> SourcePackage:
     """The source package: `Source: name (version)`, where each part that is missing is the binary package's own.
 
     https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
     """
-    match = _SOURCE.match(field)
+    match = _SOURCE.match(field) if field else None
     if match is None:
-        return SourcePackage(name=name, version=version)
-    return SourcePackage(name=decode(match[1]), version=decode(match[2]) if match[2] else version)
+        return SourcePackage(name=decode(name), version=decode(version))
+    return SourcePackage(name=decode(match[1]), version=decode(match[2] or version))

@@ -41,11 +41,11 @@ def assignments(text: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
     """The variables that the text assigns, the last of each; and number and text of each line that is none."""
     fields: dict[str, str] = {}
     broken = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         match = _ASSIGNMENT.fullmatch(stripped)
         if match:
-            fields[match["name"]] = _value(match)
+            fields[match["name"]] = printable(_value(match))
         elif stripped and not stripped.startswith("#"):
             broken.append((number, stripped))
     return fields, broken
@@ -54,6 +54,11 @@ def assignments(text: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
 def alpine_version(version: str) -> str:
     """The VERSION_ID of Alpine; `edge` for the rolling branch."""
     return "edge" if _EDGE.search(version) else version
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names of releases are shown on terminals."""
+    return "".join(character for character in text if character.isprintable())
 
 
 def _value(match: re.Match[str]) -> str:
