@@ -24,10 +24,10 @@ def entry(
     """The package with this name and `version` (with its release), or None for a key that rpm keeps among them.
 
     A missing epoch and an epoch of 0 are the same to rpm; the version's text has neither.
-    Raises MalformedError without a name or a version.
+    Raises MalformedError for a name or version that is missing or not one printable word.
     """
-    if not _given(name) or not _given(version):
-        raise MalformedError(f"a package without {'a version' if _given(name) else 'a name'}")
+    if not _is_word(name) or not _is_word(version):
+        raise MalformedError(f"a package named {name[:100]!r} of version {version[:100]!r}")
     if name == _KEY:
         return None
     licence = _given(licence)
@@ -54,6 +54,10 @@ def source_package(file_name: str) -> SourcePackage | None:
             name, version, release = parts
             return SourcePackage(name=name, version=f"{version}-{release}")
     return None
+
+
+def _is_word(text: str) -> bool:
+    return text not in ("", _NONE) and text.isprintable() and " " not in text
 
 
 def _given(text: str) -> str:

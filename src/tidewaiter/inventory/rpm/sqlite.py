@@ -22,6 +22,9 @@ _WAL_SIZE = 32 + 24 + 512  # its header, and the smallest frame
 _STEP = 1000  # instructions of SQLite's machine between two looks at the budget
 _BYTES_PER_STEP = 8192  # a row takes some five instructions and, in a sound file, more than 64 bytes
 _STEPS_AT_LEAST = 1000  # for opening and for small files
+_MAX_NUMBER = 1 << 40  # of a row; rpm counts installations from 1
+_ALL_ROWS = "SELECT rowid, blob FROM Packages NOT INDEXED"
+_NEXT_ROW = "SELECT rowid, blob FROM Packages NOT INDEXED WHERE rowid >= ? LIMIT 1"
 _PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON")
 
 
@@ -109,30 +112,48 @@ def _only_packages(action: int, table: str | None, *_: object) -> int:
 
 
 def _rows(connection: "sqlite3.Connection", size: int) -> Iterator[Record | Damage]:
-    """The rows in the table's own order: in a sound file numbers only grow, and all rows are shorter than the file."""
-    import sqlite3
-
-    last = -1
+    """The table's rows by number, until they amount to more than the file, as those of a tree with loops can."""
+    last = 0
     left = size
-    rows = connection.execute("SELECT rowid, blob FROM Packages")
-    while True:
-        try:
-            row = rows.fetchone()
-        except sqlite3.Error as error:
-            yield Damage(f"after row {last}", f"SQLite says: {error}; the rest was not read")
-            return
-        if row is None:
-            return
-        number, blob = row
+    for number, blob in _scanned(connection):
+        if isinstance(blob, Damage):
+            yield blob
+            continue
         left -= len(blob) if isinstance(blob, bytes) else 0
         if number <= last or left < 0:
             yield Damage(f"row {number}", "the table leads back into itself; the rest was not read")
             return
         last = number
-        yield _record(number, blob)
+        where = f"row {number}"
+        yield Record(where, blob) if isinstance(blob, bytes) else Damage(where, "the header is no blob")
 
 
-def _record(number: int, blob: object) -> Record | Damage:
-    if isinstance(blob, bytes):
-        return Record(f"row {number}", blob)
-    return Damage(f"row {number}", "the header is not a blob")
+def _scanned(connection: "sqlite3.Connection") -> Iterator[tuple[int, object]]:
+    """Numbers and headers of all rows in the table's order; behind a broken one, those that can still be found."""
+    import sqlite3
+
+    last = 0
+    try:
+        for number, blob in connection.execute(_ALL_ROWS):
+            yield number, blob
+            last = number
+    except sqlite3.Error as error:
+        yield last, Damage(f"after row {last}", f"SQLite says: {error}")
+        yield from _salvaged(connection, last)
+
+
+def _salvaged(connection: "sqlite3.Connection", last: int) -> Iterator[tuple[int, object]]:
+    """The rows after a broken place: each is looked for by its number, in growing steps where there is none."""
+    import sqlite3
+
+    step = 1
+    while last + step <= _MAX_NUMBER:
+        try:
+            row = connection.execute(_NEXT_ROW, (last + step,)).fetchone()
+        except sqlite3.Error:
+            step *= 2
+            continue
+        if row is None:
+            return
+        yield row
+        last, step = row[0], 1
