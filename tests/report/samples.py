@@ -33,8 +33,8 @@ LAYERS = (
         diff_id=Digest("sha256", "b2" * 32),
         media_type="application/vnd.oci.image.layer.v1.tar+gzip",
         size=4_400_000,
-        created_by="RUN /bin/sh -c apt-get update &&     apt-get install -y --no-install-recommends openssl curl ca-certificates"
-        " && rm -rf /var/lib/apt/lists/* # buildkit",
+        created_by="RUN /bin/sh -c apt-get update &&     apt-get install -y --no-install-recommends openssl curl"
+        " ca-certificates && rm -rf /var/lib/apt/lists/* # buildkit",
     ),
 )
 IMAGE = ImageIdentity(

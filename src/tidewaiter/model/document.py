@@ -7,6 +7,7 @@ written as null and means "not known".
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 REPORT = "tidewaiter/report/1"
 REPORTS = "tidewaiter/reports/1"
@@ -83,7 +84,7 @@ class LocationEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageEntry:
-    """An installed package."""
+    """An installed package. `distro` is null where no release judges it; without the key it is the image's own."""
 
     purl: str
     type: str
@@ -91,7 +92,7 @@ class PackageEntry:
     version: str
     source: SourceEntry | None = None
     architecture: str = ""
-    distro: DistroKey | None = None
+    distro: DistroKey | Literal["image"] | None = "image"
     module: str = ""
     vendor: str = ""
     origin: str = ""

@@ -1,7 +1,7 @@
 """SPDX 2.3 JSON: the image, its distributions and its packages, with a comment for what SPDX has no field for.
 
-The comments are the entries of tidewaiter's own JSON, so that `tidewaiter match` reads back all that was known. Gaps are
-annotations of the document, and its comment counts them. https://spdx.github.io/spdx-spec/v2.3/
+The comments are the entries of tidewaiter's own JSON, so that `tidewaiter match` reads back all that was known. Gaps
+are annotations of the document, and its comment counts them. https://spdx.github.io/spdx-spec/v2.3/
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from license_expression import ExpressionError
+from license_expression import ExpressionError  # type: ignore[import-untyped] # it has no types
 from spdx_tools.common.spdx_licensing import spdx_licensing
 from spdx_tools.spdx.jsonschema.document_converter import DocumentConverter
 from spdx_tools.spdx.model.actor import Actor, ActorType
