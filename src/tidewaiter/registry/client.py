@@ -1,0 +1,199 @@
+"""A client of OCI registries, for pulling: manifests, blobs, tags.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import BinaryIO, Self
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from tidewaiter.errors import LimitError, MalformedError, RegistryError
+from tidewaiter.model.image import Digest, Reference
+from tidewaiter.registry.answers import read_body
+from tidewaiter.registry.authorization import Authorizer
+from tidewaiter.registry.credentials import ConfiguredKeychain, Keychain
+from tidewaiter.registry.protocol import (
+    ACCEPT,
+    blob_path,
+    is_guarded,
+    manifest_path,
+    next_page,
+    parse_tags,
+    resolve,
+    same_origin,
+    tags_path,
+)
+from tidewaiter.registry.reference import api_host, is_loopback, parse_reference
+from tidewaiter.registry.stream import open_stream
+from tidewaiter.registry.transport import Transport, Waiting, can_pass, let_go, no_answer
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_MOST_REFUSALS = 3
+_LARGEST_PAGE = 4 << 20
+_MOST_PAGES = 10_000
+
+
+class RegistryClient:
+    """Pulls from registries: anonymous, Basic or Bearer, as each asks for.
+
+    https everywhere; http only to this machine itself, or, when `insecure` (which also takes certificates that nobody
+    vouches for), to a host that does not speak https. `keychain` is the user's own where none is given. Methods may be
+    called from many threads, and raise RegistryError. Close it after use.
+    """
+
+    def __init__(
+        self, *, keychain: Keychain | None = None, insecure: bool = False, waiting: Waiting | None = None
+    ) -> None:
+        self._insecure = insecure
+        self._waiting = waiting or Waiting()
+        self._transport = Transport(self._waiting, insecure=insecure)
+        keychain = keychain or ConfiguredKeychain.of_user()
+        self._authorizer = Authorizer(self._transport, keychain, insecure=insecure)
+        self._bases: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._transport.close()
+
+    def reference(self, text: str) -> Reference:
+        """The reference that `text` spells, with all defaults filled in. Raises UsageError."""
+        return parse_reference(text)
+
+    def manifest(self, reference: Reference, *, ceiling: int) -> tuple[bytes, str]:
+        """The manifest or index that the reference's digest, else its tag, names: its bytes and its media type.
+
+        Where a digest was asked for, the bytes have it, whatever the registry says of them; else MalformedError.
+        Raises LimitError beyond `ceiling` bytes.
+        """
+        where = str(reference)
+        headers = {"Accept": ACCEPT}
+        what = f"image {reference.digest or reference.tag} in {reference.repository}"
+        content, answered = self._whole(reference, manifest_path(reference), headers, what, ceiling)
+        wanted = reference.digest
+        if wanted and hashlib.new(wanted.algorithm, content).hexdigest() != wanted.hex:
+            raise MalformedError("wrong digest: the registry gave other bytes than it was asked for", where=where)
+        return content, answered.get("Content-Type", "").partition(";")[0].strip()
+
+    def blob(self, reference: Reference, digest: Digest, size: int) -> BinaryIO:
+        """The blob's bytes as a stream that goes on after a lost connection; nothing is sent before the first read.
+
+        Not verified. Reading raises MalformedError for more than `size` bytes.
+        """
+        path = blob_path(reference.repository, digest)
+        what = f"blob {digest} in {reference.repository}"
+
+        def ask(start: int) -> urllib3.BaseHTTPResponse:
+            headers = {"Range": f"bytes={start}-"} if start else {}
+            answer = self._send(reference, path, headers)
+            if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
+            return answer
+
+        return open_stream(ask, size, self._waiting, f"{reference.registry}: {what}")
+
+    def tags(self, reference: Reference) -> Iterator[str]:
+        """The repository's tags, page by page."""
+        path = f"{tags_path(reference.repository)}?n=1000"
+        for _ in range(_MOST_PAGES):
+            where = f"{reference.registry}/{reference.repository}"
+            content, headers = self._whole(reference, path, {}, f"repository {reference.repository}", _LARGEST_PAGE)
+            yield from parse_tags(content, where)
+            base = self._base(reference.registry)
+            following = next_page(headers.get("Link", ""), base + path)
+            if not following:
+                return
+            path = following.removeprefix(base)
+        raise LimitError(f"its list of tags has more than {_MOST_PAGES} pages", limit="tag_pages", where=where)
+
+    def _whole(
+        self, reference: Reference, path: str, headers: Mapping[str, str], what: str, ceiling: int
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """A small body, asked for again when the connection is lost in its middle."""
+        attempt = 0
+        while True:
+            answer = self._send(reference, path, headers)
+            if answer.status != HTTPStatus.OK:
+                raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
+            try:
+                return read_body(answer, ceiling, limit="manifest_bytes", where=str(reference)), answer.headers
+            except (HTTPError, OSError) as error:
+                attempt += 1
+                if attempt >= self._waiting.patience.tries or not can_pass(error):
+                    raise no_answer(error, reference.registry) from error
+                self._waiting.pause(attempt - 1, reference.registry)
+
+    def _send(self, reference: Reference, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """The answer of the registry, or of where it redirects to, after what it asked for was shown."""
+        registry, repository = reference.registry, reference.repository
+        address = self._base(registry) + path
+        authorization = self._authorizer.header(registry, repository)
+        for _ in range(_MOST_REFUSALS):
+            sent = {**headers, "Authorization": authorization} if authorization else dict(headers)
+            answer = self._transport.send("GET", address, sent)
+            if answer.status != HTTPStatus.UNAUTHORIZED:
+                return self._followed(answer, address, sent)
+            challenges = answer.headers.get("WWW-Authenticate", "")
+            let_go(answer)
+            authorization = self._authorizer.renew(registry, repository, challenges, authorization)
+        raise self._authorizer.denial(f"the registry refuses {repository}", registry, repository)
+
+    def _followed(
+        self, answer: urllib3.BaseHTTPResponse, address: str, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer at the end of redirects. The authorization goes no further than its own host."""
+        host = urlsplit(address).netloc
+        for _ in range(_MOST_REDIRECTS):
+            location = answer.headers.get("Location", "")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            let_go(answer)
+            target = resolve(location, address)
+            if not same_origin(target, address):
+                headers = {name: value for name, value in headers.items() if name != "Authorization"}
+            self._allow(target, host)
+            answer, address = self._transport.send("GET", target, headers), target
+        let_go(answer)
+        raise RegistryError("its redirects do not end", where=host)
+
+    def _allow(self, target: str, host: str) -> None:
+        if not is_guarded(target, insecure=self._insecure):
+            what = f"it redirects to {urlsplit(target).hostname} over http, where anyone may listen"
+            raise RegistryError(what, where=host, advice="Use --insecure only on a network that you trust.")
+
+    def _base(self, registry: str) -> str:
+        """The scheme and host of a registry; where http is allowed, it is asked once what it speaks."""
+        host = api_host(registry)
+        if not (self._insecure or is_loopback(host)):
+            return f"https://{host}"
+        with self._lock:
+            if registry not in self._bases:
+                self._bases[registry] = f"{self._scheme(host)}://{host}"
+            return self._bases[registry]
+
+    def _scheme(self, host: str) -> str:
+        """What a host speaks: within this machine http is tried first, elsewhere https. Nothing secret is sent."""
+        preferred, other = ("http", "https") if is_loopback(host) else ("https", "http")
+        try:
+            answer = self._transport.send_once("GET", f"{preferred}://{host}/v2/", {})
+        except (HTTPError, OSError):
+            return other
+        let_go(answer)
+        # What speaks TLS gives a plain request this status, if it answers at all.
+        return "https" if answer.status == HTTPStatus.BAD_REQUEST else preferred
