@@ -117,8 +117,9 @@ class Advisory:
 class Feed:
     """A publisher's data in a database: what stood in it, and how new it is.
 
-    `newest` is the newest modification time among its advisories, `fingerprint` a digest of its input, `fetched` when
-    it was downloaded ("" where the builder cannot know).
+    `advisories` counts all, also the `withdrawn` and `informational` ones, which match nothing. `newest` is the newest
+    modification time among them, `fingerprint` a digest of its input, `fetched` when it was downloaded ("" where the
+    builder cannot know).
     """
 
     name: str
@@ -129,6 +130,7 @@ class Feed:
     newest: str
     fingerprint: str
     fetched: str = ""
+    informational: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
