@@ -152,6 +152,18 @@ def test_a_file_name_keeps_its_spaces() -> None:
     assert extract(record() + "P:b\nV:1\nF:etc/a b\nR: c \n").owned == ("etc/a b/ c ",)
 
 
+def test_a_file_name_that_is_not_utf_8_stays_what_it_is() -> None:
+    assert extract(b"P:b\nV:1\nF:etc\nR:caf\xe9\n").owned == ("etc/caf\udce9",)
+
+
+def test_a_database_of_a_million_files_keeps_its_packages() -> None:
+    content = b"P:big\nV:1\nF:etc\n" + b"R:x\n" * stanzas.MOST_FILES + b"\nP:next\nV:2\n"
+    extraction = extract(content)
+    assert named(extraction) == [("big", "1"), ("next", "2")]
+    assert extraction.owned == ()
+    assert [gap.why for gap in extraction.gaps] == [Why.LIMIT]
+
+
 # How it may be written.
 
 
@@ -201,6 +213,14 @@ def test_records_that_run_into_each_other_are_both_read() -> None:
     assert extraction.owned == ("etc/one", "etc/two")
     assert [gap.detail for gap in extraction.gaps] == [
         "line 1: two packages in one record, taken apart at the second P: line"
+    ]
+
+
+def test_a_record_with_a_megabyte_of_fields_is_left_out_and_told() -> None:
+    extraction = extract("P:a\nV:1\np:" + "a " * stanzas.MOST_BYTES + "\n\n" + record())
+    assert named(extraction) == [("foo", "1.0-r0")]
+    assert [gap.detail for gap in extraction.gaps] == [
+        "line 1: a record was left out, its fields are longer than 1,048,576 bytes"
     ]
 
 

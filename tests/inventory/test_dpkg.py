@@ -289,8 +289,16 @@ def test_more_packages_than_any_system_has_are_a_gap() -> None:
     assert [gap.why for gap in extraction.gaps] == [Why.LIMIT]
 
 
-def test_a_megabyte_in_one_line_is_one_gap() -> None:
-    assert len(extract(b"Package: " + b"x" * (1 << 20)).gaps) == 1
+def test_a_stanza_of_more_than_a_megabyte_is_left_out_and_told() -> None:
+    extraction = extract("Package: " + "x" * stanzas.MOST_BYTES + "\nVersion: 1\n\n" + stanza())
+    assert named(extraction) == [("foo", "1.0-1")]
+    assert details(extraction) == ["line 1: a stanza was left out, it is longer than 1,048,576 bytes"]
+
+
+def test_a_long_stanza_without_a_blank_line_is_not_taken_apart_for_ever() -> None:
+    extraction = extract(stanza().strip().replace("foo", "p{0}") + "\n" + "Package: foo\nVersion: 1\n" * 5_000)
+    assert len(extraction.gaps) == 22
+    assert extraction.gaps[-1].why is Why.LIMIT
 
 
 # Which files are wanted.

@@ -1,14 +1,25 @@
 """Alpine's packages, and those of Wolfi and Chainguard: apk's database of what is installed."""
 
 import re
+from collections.abc import Iterator
 
 from tidewaiter.inventory.extractor import MIB
-from tidewaiter.inventory.stanzas import MOST_FILES, MOST_PACKAGES, StanzaFile, below_root, decode, is_word
+from tidewaiter.inventory.stanzas import (
+    MOST_BYTES,
+    MOST_FILES,
+    MOST_PACKAGES,
+    StanzaFile,
+    below_root,
+    decode,
+    decode_path,
+    is_word,
+)
 from tidewaiter.model.package import Extraction, Location, Package, SourcePackage
 
 _DATABASE = "lib/apk/db/installed"
 _MERGED = "usr/lib/apk/db/installed"
-_FIELD = re.compile(rb"\n([PVAoLpmFR]):([^\n]*)")
+_FIELD = re.compile(rb"\n([PVAoLpm]):([^\n]*)")
+_FILE = re.compile(rb"\n([FR]):([^\n]*)")
 _CONSTRAINT = re.compile(rb"[<>=~]")
 
 Fields = dict[bytes, bytes]
@@ -37,7 +48,8 @@ class Apk:
         file = StanzaFile(path, content)
         reading = _Reading(file, path)
         for start, end in file.spans():
-            reading.take(start, end)
+            for first, last in reading.records(start, end):
+                reading.take(first, last)
         return Extraction(packages=tuple(reading.packages.values()), owned=tuple(reading.owned), gaps=file.gaps())
 
 
@@ -50,35 +62,61 @@ class _Reading:
         self._file = file
         self._root = _root(path)
         self._locations = (Location(path=path),)
+        self._takes_files = file.text.count(b"\nR:") + file.text.count(b"\nF:") <= MOST_FILES
+        if not self._takes_files:
+            file.leave_out(f"which package owns which file was not read: there are more than {MOST_FILES:,} files")
+
+    def records(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The place of the record, or of several where blank lines are missing: each has one P: line."""
+        text = self._file.text
+        name = text.find(b"\nP:", start, end)
+        while name >= 0 and (again := text.find(b"\nP:", name + 1, end)) >= 0 and not self._file.stopped:
+            self._file.complain(start, "two packages in one record, taken apart at the second P: line")
+            yield start, again
+            start = name = again
+        yield start, end
 
     def take(self, start: int, end: int) -> None:
         """Reads the record between these places: its fields first, then its folders (F:), each with its files (R:)."""
-        fields: Fields = {}
-        folder = b""
-        for key, value in _FIELD.findall(self._file.text, start, end):
+        files = self._file.text.find(b"\nF:", start, end)
+        if files < 0:
+            files = end
+        if files - start > MOST_BYTES:
+            self._file.complain(start, f"a record was left out, its fields are longer than {MOST_BYTES:,} bytes")
+            return
+        self._add(start, dict(_FIELD.findall(self._file.text, start, files)))
+        if self._takes_files:
+            self._own(files, end)
+
+    def _own(self, start: int, end: int) -> None:
+        folder = self._root
+        for key, value in _FILE.findall(self._file.text, start, end):
             if key == b"R":
-                self.owned.append(self._root + decode(folder + value))
-            elif key == b"F":
-                folder = value.strip() + b"/" if value.strip() else b""
-            elif key == b"P" and key in fields:
-                self._file.complain(start, "two packages in one record, taken apart at the second P: line")
-                self._add(start, fields)
-                fields = {key: value.strip()}
+                self.owned.append(folder + decode_path(value))
             else:
-                fields.setdefault(key, value.strip())
-        self._add(start, fields)
+                folder = f"{self._root}{decode_path(value)}/" if value else self._root
 
     def _add(self, start: int, fields: Fields) -> None:
-        name, version = fields.get(b"P", b""), fields.get(b"V", b"")
+        name, version = fields.get(b"P", b"").strip(), fields.get(b"V", b"").strip()
         if not is_word(name) or not is_word(version):
             said = f"P: {decode(name[:100])!r}, V: {decode(version[:100])!r}"
             self._file.complain(start, f"a record was left out, it names no package and version ({said})")
             return
-        self.packages[name, version] = _package(fields, self._locations)
+        self.packages[name, version] = Package(
+            purl="",
+            type="apk",
+            name=decode(name),
+            version=decode(version),
+            source=SourcePackage(name=decode(fields.get(b"o", b"").strip() or name), version=decode(version)),
+            architecture=decode(fields.get(b"A", b"").strip()),
+            vendor=decode(fields.get(b"m", b"").strip()),
+            licenses=tuple(decode(licence) for licence in (fields.get(b"L", b"").strip(),) if licence),
+            provides=_provided(fields.get(b"p", b"")),
+            locations=self._locations,
+            extractor=Apk.name,
+        )
         if len(self.packages) >= MOST_PACKAGES:
             self._file.stop(f"more than {MOST_PACKAGES:,} packages")
-        if len(self.owned) >= MOST_FILES:
-            self._file.stop(f"more than {MOST_FILES:,} files")
 
 
 def _root(path: str) -> str:
@@ -87,24 +125,6 @@ def _root(path: str) -> str:
     if root is None:
         root = below_root(path, _DATABASE)
     return f"{root}/" if root else ""
-
-
-def _package(fields: Fields, locations: tuple[Location, ...]) -> Package:
-    name, version = decode(fields[b"P"]), decode(fields[b"V"])
-    licence = decode(fields.get(b"L", b""))
-    return Package(
-        purl="",
-        type="apk",
-        name=name,
-        version=version,
-        source=SourcePackage(name=decode(fields.get(b"o", b"")) or name, version=version),
-        architecture=decode(fields.get(b"A", b"")),
-        vendor=decode(fields.get(b"m", b"")),
-        licenses=(licence,) if licence else (),
-        provides=_provided(fields.get(b"p", b"")),
-        locations=locations,
-        extractor=Apk.name,
-    )
 
 
 def _provided(field: bytes) -> tuple[str, ...]:

@@ -26,9 +26,12 @@ _NAMES = (
     ("Fedora", "fedora"),
     ("Scientific Linux", "scientific"),
 )
-_RELEASE_LINE = re.compile(r"(?P<name>.+?) release (?P<version>\d[\w.]*)")
-_SUSE_FIELD = re.compile(r"^(VERSION|PATCHLEVEL|CODENAME)[ \t]*=[ \t]*(\S+)", re.MULTILINE)
-_FIRST_AMAZON_BY_YEAR = 2022
+_RELEASE_LINE = re.compile(r"(?P<name>.+?) release (?P<version>[0-9][0-9A-Za-z_.]*)")
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_ALPINE_VERSION = re.compile(r"[0-9]+\.[0-9A-Za-z_.]+")
+_BEFORE_RELEASE = re.compile(r"([A-Za-z]+)/sid")
+_SUSE_FIELD = re.compile(r"^(VERSION|PATCHLEVEL)[ \t]*=[ \t]*([0-9.]+)", re.MULTILINE)
+_FIRST_AMAZON_BY_YEAR = "2022"  # compared as text: 2 and 2018.03 come before it
 
 
 def read_release_line(text: str) -> Distro | None:
@@ -45,18 +48,19 @@ def read_release_line(text: str) -> Distro | None:
 def read_debian_version(text: str) -> Distro | None:
     """`12.5`, or `trixie/sid` before a release and in unstable: the codename alone, since both say the same."""
     release = text.strip()
-    if release[:1].isdigit():
-        return Distro(id="debian", version_id=release.partition(".")[0], pretty_name=f"Debian GNU/Linux {release}")
-    codename, slash, _ = release.partition("/")
-    if not slash or not codename.isalpha():
-        return None
-    return Distro(id="debian", version_codename=codename.lower(), pretty_name=f"Debian GNU/Linux {release}")
+    pretty_name = f"Debian GNU/Linux {release}"
+    if _VERSION.fullmatch(release):
+        return Distro(id="debian", version_id=release.partition(".")[0], pretty_name=pretty_name)
+    before = _BEFORE_RELEASE.fullmatch(release)
+    return Distro(id="debian", version_codename=before[1].lower(), pretty_name=pretty_name) if before else None
 
 
 def read_alpine_release(text: str) -> Distro | None:
     """`3.18.4`, or `3.21_alpha20240923` for edge."""
     release = text.strip()
-    return Distro(id="alpine", version_id=os_release.alpine_version(release)) if release[:1].isdigit() else None
+    if not _ALPINE_VERSION.fullmatch(release):
+        return None
+    return Distro(id="alpine", version_id=os_release.alpine_version(release))
 
 
 def read_suse_release(text: str) -> Distro | None:
@@ -187,6 +191,6 @@ def _first_line(text: str) -> str:
 def _short(id_: str, version: str) -> str:
     """The VERSION_ID that the distribution's os-release would have: CentOS and Fedora without the minor version."""
     major = version.partition(".")[0]
-    if id_ in ("centos", "fedora") or (id_ == "amzn" and int(major) >= _FIRST_AMAZON_BY_YEAR):
+    if id_ in ("centos", "fedora") or (id_ == "amzn" and major >= _FIRST_AMAZON_BY_YEAR):
         return major
     return version

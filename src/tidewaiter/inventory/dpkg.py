@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tidewaiter.inventory.extractor import MIB
-from tidewaiter.inventory.stanzas import MOST_PACKAGES, StanzaFile, below_root, decode, is_word
+from tidewaiter.inventory.stanzas import MOST_BYTES, MOST_PACKAGES, StanzaFile, below_root, decode, is_word
 from tidewaiter.model.package import Extraction, Location, Package, SourcePackage
 
 _STATUS = "var/lib/dpkg/status"
@@ -109,6 +109,9 @@ class _Reading:
 
 def _records(file: StanzaFile, start: int, end: int) -> Sequence[Fields]:
     """The stanza's fields: one record, or more where blank lines are missing."""
+    if end - start > MOST_BYTES:
+        file.complain(start, f"a stanza was left out, it is longer than {MOST_BYTES:,} bytes")
+        return ()
     found = _FIELD.findall(file.text, start, end)
     fields = dict(found)
     if len(fields) == len(found) and fields.keys() <= _CANONICAL:
@@ -123,6 +126,8 @@ def _untangled(file: StanzaFile, start: int, found: list[tuple[bytes, bytes]]) -
         key = name.capitalize()
         if key not in fields:
             fields[key] = value
+        elif file.stopped:
+            return
         elif key == b"Package":
             file.complain(start, "two packages in one stanza, taken apart at the second Package field")
             yield fields

@@ -8,12 +8,15 @@ from tidewaiter.model.gap import Gap, Stage, Why
 MOST_PACKAGES = 200_000
 """Packages taken from one file: three times what Debian publishes for an architecture."""
 
-MOST_FILES = 2_000_000
+MOST_FILES = 1_000_000
 """Names of owned files taken from one file."""
+
+MOST_BYTES = 1 << 20
+"""The longest field, and the longest record of which only fields are wanted. Real ones have some hundred kilobytes."""
 
 _MOST_BROKEN = 1_000
 _MOST_TOLD = 20
-_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
+_BLANK = re.compile(rb"\n[ \t\r\n]*(?=\n)")
 _PRINTABLE = re.compile(rb"[!-~]+")
 
 
@@ -22,14 +25,16 @@ class StanzaFile:
 
     `text` is the file with a newline before and after, so that every line, the first and an unfinished last one too,
     begins and ends with one. Complaints become gaps that name the line; those beyond the first twenty are counted.
+    `stopped` tells that a ceiling was reached: what follows is not read.
     """
 
     def __init__(self, path: str, content: bytes) -> None:
-        self.text = b"\n" + content + b"\n"
+        self.text = b"".join((b"\n", content, b"\n"))
         self._path = path
         self._told: list[tuple[int, str]] = []
         self._broken = 0
-        self._limit = ""
+        self._limits: list[str] = []
+        self.stopped = False
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Start and end in `text` of each record. Ends early, as a gap, after a thousand broken records."""
@@ -38,9 +43,7 @@ class StanzaFile:
             if blank.start() > start:
                 yield start, blank.start()
             start = blank.end()
-            if self._broken > _MOST_BROKEN:
-                self.stop(f"more than {_MOST_BROKEN:,} records are broken")
-            if self._limit:
+            if self.stopped:
                 return
         if start < len(self.text) - 1:
             yield start, len(self.text) - 1
@@ -50,20 +53,26 @@ class StanzaFile:
         self._broken += 1
         if self._broken <= _MOST_TOLD:
             self._told.append((self.text.count(b"\n", 0, start + 1), what))
+        if self._broken > _MOST_BROKEN:
+            self.stop(f"more than {_MOST_BROKEN:,} records are broken")
 
     def stop(self, why: str) -> None:
         """Ends `spans`: the rest of the file is not looked at, and a gap says so."""
-        self._limit = why
+        if not self.stopped:
+            self.stopped = True
+            self.leave_out(f"{why}: the rest of the file was not read")
+
+    def leave_out(self, what: str) -> None:
+        """Notes what a ceiling keeps from being read."""
+        self._limits.append(what)
 
     def gaps(self) -> tuple[Gap, ...]:
         """All complaints, in the order of the file."""
         details = [f"line {line}: {what}" for line, what in self._told]
         if self._broken > _MOST_TOLD:
             details.append(f"{self._broken - _MOST_TOLD:,} more records are broken")
-        gaps = [self._gap(Why.MALFORMED, detail) for detail in details]
-        if self._limit:
-            gaps.append(self._gap(Why.LIMIT, f"{self._limit}: the rest of the file was not read"))
-        return tuple(gaps)
+        malformed = [self._gap(Why.MALFORMED, detail) for detail in details]
+        return (*malformed, *(self._gap(Why.LIMIT, detail) for detail in self._limits))
 
     def _gap(self, why: Why, detail: str) -> Gap:
         return Gap(stage=Stage.INVENTORY, why=why, subject=self._path, detail=detail)
@@ -77,6 +86,11 @@ def is_word(value: bytes) -> bool:
 def decode(value: bytes) -> str:
     """The text of a field; what is not UTF-8 (old maintainers' names) is replaced."""
     return value.decode("utf-8", "replace")
+
+
+def decode_path(value: bytes) -> str:
+    """The name of a file; bytes that are not UTF-8 survive as lone surrogates, as they do in the names of layers."""
+    return value.decode("utf-8", "surrogateescape")
 
 
 def below_root(path: str, known: str) -> str | None:
