@@ -16,7 +16,8 @@ from tidewaiter.model.advisory import Affected, Event, EventKind, Range, RangeTy
 
 _BEFORE_ALL = "0"
 _NO_LIMIT = "*"
-_COMMONEST = (EventKind.INTRODUCED, EventKind.FIXED)
+_FROM_THE_FIRST = (Event(EventKind.INTRODUCED, _BEFORE_ALL),)
+_A_PAIR = 2
 
 # Schemes that spell one version in several ways: a listed version is looked for by its order, not only by its letters.
 _MANY_SPELLINGS = frozenset({"pep440", "maven", "nuget", "composer", "gem", "semver"})
@@ -104,7 +105,9 @@ def _by_versions(affected: Affected, lookup: Lookup, order: Order) -> Answer:
     answers = [scale.judge(each) for each in affected.ranges]
     if affected.versions and scale.lists(affected.versions):
         answers.insert(0, Answer(verdict=Verdict.YES, range=f"= {lookup.version}"))
-    return answers[0] if len(answers) == 1 else _either(answers, listed=bool(affected.versions))
+    if len(answers) == 1 and not affected.versions:
+        return answers[0]
+    return _either(answers, listed=bool(affected.versions))
 
 
 def _either(answers: list[Answer], *, listed: bool) -> Answer:
@@ -146,8 +149,11 @@ class _Scale:
             return _doubt(Doubt.ADVISORY_VERSION, str(error))
 
     def _walk(self, events: tuple[Event, ...], installed: Position, scheme: str) -> Answer:
-        if tuple(event.kind for event in events) == _COMMONEST and events[0].version == _BEFORE_ALL:
-            return self._commonest(events[1], installed, scheme)
+        if events[:1] == _FROM_THE_FIRST:
+            if len(events) == 1:
+                return Answer(verdict=Verdict.YES, range="all versions")
+            if len(events) == _A_PAIR and events[1].kind is EventKind.FIXED:
+                return self._commonest(events[1], installed, scheme)
         if not self._below_limit(events, installed, scheme):
             return Answer(verdict=Verdict.NO)
         places = [(self._place(event, scheme), event) for event in events if event.kind is not EventKind.LIMIT]

@@ -46,5 +46,5 @@ class Ledger:
 def _why(doubt: Doubt, detail: str) -> Why:
     """Publishers say by `end of life` or `end of standard support` that they no longer look."""
     if doubt is Doubt.PUBLISHER:
-        return Why.END_OF_LIFE if detail.lower().replace("-", " ").startswith("end of") else Why.UNSUPPORTED
+        return Why.END_OF_LIFE if "end of" in detail.lower().replace("-", " ") else Why.UNSUPPORTED
     return Why.NOT_COMPARABLE

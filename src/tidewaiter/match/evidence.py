@@ -20,14 +20,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """The verdict, and the rows that bear it: those that say yes, or those that can not tell.
-
-    `paid_fix` tells that the only fix is one for subscribers, and the installed version is not theirs.
-    """
+    """The verdict, and the rows that bear it: those that say yes, or those that can not tell."""
 
     verdict: Verdict
     rows: tuple[Row, ...] = ()
-    paid_fix: bool = False
 
 
 def weigh(rows: Sequence[Row], *, system: bool, subscriber: bool) -> Weighed:
@@ -38,11 +34,14 @@ def weigh(rows: Sequence[Row], *, system: bool, subscriber: bool) -> Weighed:
     """
     if not system:
         return _settle(rows, one_voice=False)
+    for_subscribers = [row for row in rows if row.lookup.paid]
+    if not for_subscribers:
+        return _settle(rows, one_voice=True)
     free = _settle([row for row in rows if not row.lookup.paid], one_voice=True)
-    paid = _settle([row for row in rows if row.lookup.paid], one_voice=True)
+    paid = _settle(for_subscribers, one_voice=True)
     if not subscriber:
         return _for_free(free, paid)
-    silent = paid.verdict is Verdict.CANNOT_TELL and (not paid.rows or free.verdict is not Verdict.CANNOT_TELL)
+    silent = paid.verdict is Verdict.CANNOT_TELL and free.verdict is not Verdict.CANNOT_TELL
     return free if silent else paid
 
 
@@ -71,7 +70,7 @@ def _for_free(free: Weighed, paid: Weighed) -> Weighed:
         case Verdict.YES:
             known = free.rows if free.verdict is Verdict.YES else ()
             fix = any(row.answer.fixes for row in paid.rows)
-            return Weighed(verdict=Verdict.YES, rows=(*known, *paid.rows) if fix or not known else known, paid_fix=fix)
+            return Weighed(verdict=Verdict.YES, rows=(*known, *paid.rows) if fix or not known else known)
         case Verdict.NO if any(row.answer.decided for row in paid.rows):
             return paid
         case _:

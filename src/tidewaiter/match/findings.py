@@ -5,8 +5,9 @@ publishers share: a finding is one vulnerability in one package, with every advi
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tidewaiter.match import doubts, severity, streams, vulnerabilities
 from tidewaiter.match.advisories import Advisories
@@ -23,6 +24,7 @@ from tidewaiter.model.finding import Finding, Match
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.package import Inventory, Package
 
+_Value = TypeVar("_Value")
 _Answered = tuple[Lookup, Candidate, Answer]
 
 
@@ -65,7 +67,8 @@ class _Judge:
             rows = _in_stream(subject, given, headers)
             unclear = doubts.Ledger(packages)
             for prototype in self._prototypes(subject, rows, packages[0], unclear):
-                findings += [replace(prototype, package=package) for package in packages]
+                findings.append(prototype)
+                findings += [replace(prototype, package=package) for package in packages[1:]]
             gaps += unclear.gaps()
         return findings, gaps
 
@@ -105,13 +108,13 @@ class _Judge:
             package=package,
             vulnerability=name,
             aliases=_aliases(name, advisories),
-            matches=tuple(dict.fromkeys(map(_match, weighed.rows))),
+            matches=_distinct(map(_match, weighed.rows)),
             severity=choice.severity,
             severity_source=choice.source,
             score=choice.score,
             fix=fix_of(weighed, self._order),
             summary=next((each.summary for each in advisories if each.summary), ""),
-            references=tuple(dict.fromkeys(url for each in advisories for url in each.references)),
+            references=_distinct(url for each in advisories for url in each.references),
         )
 
     def _opinions(self, row: Row, *, system: bool) -> Iterator[Opinion]:
@@ -142,6 +145,10 @@ def _unknown_stream(answer: Answer) -> Answer:
     if answer.verdict is Verdict.YES:
         return Answer(verdict=Verdict.CANNOT_TELL, doubt=Doubt.STREAM)
     return answer
+
+
+def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 def _aliases(name: str, advisories: Sequence[Advisory]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """What to upgrade to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tidewaiter.errors import VersionError
 from tidewaiter.match.affected import Verdict, judge
@@ -28,14 +27,20 @@ def fix_of(weighed: Weighed, order: Order) -> Fix:
     rows = [row for row in weighed.rows if row.answer.fixes]
     if not rows:
         return Fix(state=_unfixed(weighed.rows))
+    if len(rows) == len(rows[0].answer.fixes) == 1:
+        return Fix(state=_fixed(rows), versions=rows[0].answer.fixes)
     versions = _ordered({fix: row for row in rows for fix in row.answer.fixes}, order)
     best = _best(versions, rows, order)
-    state = FixState.PRO_ONLY if weighed.paid_fix or _only_paid(rows) else FixState.FIXED
-    return Fix(state=state, versions=(best, *(version for version in versions if version != best)))
+    return Fix(state=_fixed(rows), versions=(best, *(version for version in versions if version != best)))
 
 
-def _only_paid(rows: Sequence[Row]) -> bool:
-    return all(row.affected.status is Status.PRO_ONLY for row in rows)
+def _fixed(rows: Sequence[Row]) -> FixState:
+    return FixState.PRO_ONLY if all(map(_paid, rows)) else FixState.FIXED
+
+
+def _paid(row: Row) -> bool:
+    """Whether the fix is for subscribers only: true for them too, as long as no free update has it."""
+    return row.lookup.paid or row.affected.status is Status.PRO_ONLY
 
 
 def _ordered(fixes: dict[str, Row], order: Order) -> list[str]:
@@ -58,7 +63,7 @@ def _best(versions: list[str], rows: Sequence[Row], order: Order) -> str:
 
 
 def _still_affected(version: str, row: Row, order: Order) -> bool:
-    return judge(row.affected, replace(row.lookup, version=version), order).verdict is Verdict.YES
+    return judge(row.affected, row.lookup.at(version), order).verdict is Verdict.YES
 
 
 def _unfixed(rows: Sequence[Row]) -> FixState:

@@ -64,6 +64,10 @@ class Lookup:
         """What the database is asked for."""
         return self.ecosystem, self.name
 
+    def at(self, version: str) -> "Lookup":
+        """The same place, asked for another version."""
+        return Lookup(self.ecosystem, self.name, version, self.scheme, self.kind, self.any_epoch, self.paid)
+
 
 def application_lookup(package: Package) -> Lookup | None:
     """Where a package that no distribution judges is found; None if no ecosystem is known for its purl type."""

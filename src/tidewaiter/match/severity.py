@@ -55,7 +55,7 @@ class Choice:
 
 def choose(opinions: Collection[Opinion]) -> Choice:
     """The severity by the first of those, in the order above, who gave one that says anything."""
-    for group in _by_weight(opinions):
+    for group in filter(None, _by_weight(opinions)):
         best = _best(group)
         if best.severity is not Severity.UNKNOWN:
             return best
