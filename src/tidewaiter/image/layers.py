@@ -4,13 +4,12 @@ https://github.com/opencontainers/image-spec/blob/main/layer.md
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from tidewaiter.errors import LimitError, MalformedError, TidewaiterError
+from tidewaiter.errors import LimitError, MalformedError, SourceError, TidewaiterError
 from tidewaiter.image.blob import LayerBlob
 from tidewaiter.image.budget import Budget
 from tidewaiter.image.compression import unpacked
@@ -125,11 +124,11 @@ class _Hop(_Reading):
     def read(self) -> LayerRead:
         assert self._blob.plain is not None
         file, offset, size = self._blob.plain
-        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._hop(handle, offset, size)
-        finally:
-            os.close(handle)
+            with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 - a path as text, many times
+                self._hop(stream.fileno(), offset, size)
+        except OSError as error:
+            raise SourceError(f"it cannot be read: {error.strerror}", where=layer_name(self._layer)) from error
         self._advance(self._layer.size or size)
         return self._outcome(verified=False)
 
@@ -234,7 +233,10 @@ class _Stored:
 
     def read(self, size: int, /) -> bytes:
         self._budget.check()
-        data = self._stream.read(size)
+        try:
+            data = self._stream.read(size)
+        except OSError as error:
+            raise SourceError(f"it cannot be read: {error.strerror or error}", where=layer_name(self._layer)) from error
         self.size += len(data)
         if self._exact and self.size > self._layer.size:
             raise _wrong(self._layer, f"it has more than the {self._layer.size:,} bytes that were promised")

@@ -31,7 +31,7 @@ class Rpm:
     version = 1
     basenames = _DATABASES | {_MANIFEST}
     parents: frozenset[str] = frozenset()
-    well_known = (*_DATABASE_FOLDERS, _MANIFEST_FOLDER)
+    well_known: tuple[str, ...] = (*_DATABASE_FOLDERS, _MANIFEST_FOLDER)
     ceiling = 256 * MIB
 
     def wants(self, path: str) -> bool:

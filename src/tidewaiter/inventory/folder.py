@@ -1,0 +1,144 @@
+"""A folder on disk that is a root file system: nothing outside of it is opened, wherever its links lead."""
+
+import os
+from collections.abc import Iterator
+
+from tidewaiter.inventory.walk import Collector, Interest, file_gap
+from tidewaiter.model.gap import Gap, Why
+from tidewaiter.model.package import FileInventory
+
+_MOST_LINKS = 40  # as the kernel: path_resolution(7)
+
+
+def read_folder(
+    folder: str, interest: Interest, *, entries: int, file_bytes: int
+) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
+    """What all wanted files of a root file system say, those behind links too, and what could not be looked at.
+
+    `entries` is the most names that are looked at, `file_bytes` the largest file; both ceilings are the caller's.
+    """
+    return _Folder(folder, interest, entries=entries, file_bytes=file_bytes).read()
+
+
+class _Folder:
+    """A root file system that is read once."""
+
+    def __init__(self, folder: str, interest: Interest, *, entries: int, file_bytes: int) -> None:
+        self._folder = folder
+        self._interest = interest
+        self._entries = entries
+        self._collector = Collector(interest, where="", file_bytes=file_bytes)
+        self._gaps: list[Gap] = []
+        self._read: set[tuple[str, str]] = set()
+
+    def read(self) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
+        links = []
+        for path, is_link in self._names():
+            if is_link:
+                links.append(path)
+            elif self._interest(path):
+                self._take(path, path)
+        roots = {"", *(self._interest.root(file.path) for file in self._collector.files)}
+        for root in sorted(roots):
+            for _, path in self._interest.well_known(root):
+                self._follow(path, root)
+        for path in links:
+            if self._interest(path):
+                self._follow(path, self._interest.root(path))
+        return tuple(self._collector.files), tuple(self._gaps)
+
+    def _names(self) -> Iterator[tuple[str, bool]]:
+        """Every regular file and symbolic link, folder by folder; True for links."""
+        pending, count = [""], 0
+        while pending:
+            folder = pending.pop()
+            for entry in self._scan(folder):
+                count += 1
+                if count > self._entries:
+                    self._note(Why.LIMIT, folder, f"more than {self._entries:,} names (limit entries)")
+                    return
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
+                    yield path, entry.is_symlink()
+
+    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._on_disk(folder)) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            self._denied(folder, error)
+            return []
+
+    def _on_disk(self, path: str) -> str:
+        return f"{self._folder}/{path}"
+
+    def _follow(self, path: str, root: str) -> None:
+        """Read what a path leads to, a file or a whole folder, if it is not where it seems to be."""
+        real = self._resolve(path, root)
+        if real is None or real == path:
+            return
+        if os.path.isdir(self._on_disk(real)):  # noqa: PTH112 - strings, as in all of this module
+            for entry in self._scan(real):
+                if entry.is_file(follow_symlinks=False) and self._interest(f"{path}/{entry.name}"):
+                    self._take(f"{real}/{entry.name}", f"{path}/{entry.name}")
+        elif self._interest(path):
+            self._take(real, path)
+
+    def _resolve(self, path: str, root: str) -> str | None:
+        """Where a path leads without ever leaving `root`; None if nothing is there. A dead end of a link is a gap."""
+        base = root.split("/") if root else []
+        pending, place = path.split("/")[::-1], list[str]()
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part == "..":
+                place = place[:-1] if len(place) > len(base) else place
+                continue
+            here = "/".join([*place, part])
+            target = self._link(here)
+            if target is None:
+                if not os.path.lexists(self._on_disk(here)):
+                    self._missing(path, links)
+                    return None
+                place.append(part)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                self._note(Why.MALFORMED, path, "its symbolic links lead in a circle")
+                return None
+            place = list(base) if target.startswith("/") else place
+            pending += [piece for piece in reversed(target.split("/")) if piece not in ("", ".")]
+        return "/".join(place)
+
+    def _missing(self, path: str, links: int) -> None:
+        if links:
+            self._note(Why.MALFORMED, path, "it leads through a symbolic link to something that is not there")
+
+    def _link(self, path: str) -> str | None:
+        try:
+            return os.readlink(self._on_disk(path))  # noqa: PTH115 - strings, as in all of this module
+        except OSError:
+            return None
+
+    def _take(self, real: str, path: str) -> None:
+        """Read the file that really lies at `real`, under the name `path`."""
+        named = {(extractor.name, real) for extractor in self._interest(path)}
+        if named <= self._read:
+            return
+        self._read |= named
+        try:
+            handle = os.open(self._on_disk(real), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with open(handle, "rb") as file:  # noqa: PTH123 - an open handle
+                size = os.fstat(handle).st_size
+                if self._collector.wants(path, size):
+                    self._collector.take(path, file.read(size))
+        except OSError as error:
+            self._denied(path, error)
+
+    def _denied(self, path: str, error: OSError) -> None:
+        self._note(Why.DENIED, path or "/", f"it cannot be read ({error.strerror}), run as a user who may")
+
+    def _note(self, why: Why, path: str, detail: str) -> None:
+        self._gaps.append(file_gap(why, path, "", detail))

@@ -1,0 +1,272 @@
+"""One image, the whole way on one page: layers → what their files say → laid over each other → inventory."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from tidewaiter.image.blob import Image, LayerBlob
+from tidewaiter.image.budget import Budget
+from tidewaiter.image.crew import work
+from tidewaiter.image.layers import layer_name, read_layer
+from tidewaiter.image.limits import Limits
+from tidewaiter.image.merge import DeadEnd, File, Folder, Origin, Overlay
+from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
+from tidewaiter.inventory.distro import DistroFiles
+from tidewaiter.inventory.extractor import Extractor
+from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
+from tidewaiter.inventory.folder import read_folder
+from tidewaiter.inventory.walk import Collector, Interest
+from tidewaiter.model.gap import Gap, Stage, Why
+from tidewaiter.model.image import Layer
+from tidewaiter.model.package import FileInventory, Inventory, LayerInventory, LayerTree
+
+
+class Progress(Protocol):
+    """Who is told how far the layers are read. Called from their threads."""
+
+    def start(self, layer: Layer) -> None:
+        """The layer is being read."""
+        ...
+
+    def advance(self, layer: Layer, stored_bytes: int) -> None:
+        """So many more of its stored bytes were read."""
+        ...
+
+    def finish(self, layer: Layer) -> None:
+        """The layer is read, or given up."""
+        ...
+
+
+def look(
+    image: Image,
+    *,
+    limits: Limits,
+    verify: bool = False,
+    progress: Progress | None = None,
+    extractors: Sequence[Extractor] = EXTRACTORS,
+) -> Inventory:
+    """What is installed in an image, and what could not be looked at.
+
+    Layers are read in parallel threads, the largest first. `verify` reads and hashes all of a plain local archive too.
+    Raises MalformedError for a layer whose digest or size is not the promised one, and RegistryError or SourceError for
+    one that cannot be fetched; whatever else is wrong with the image is a gap.
+    """
+    interest = Interest(extractors)
+    if image.folder:
+        files, gaps = read_folder(image.folder, interest, entries=limits.entries, file_bytes=limits.file_bytes)
+        found = [FoundFile(file.path, (Version(None, (file,)),)) for file in files]
+    else:
+        reading = _Reading(interest, limits, verify=verify, progress=progress)
+        layers = reading.layers(image.blobs)
+        merging = _Merging(reading, image.blobs, layers)
+        found = merging.found()
+        gaps = (*(gap for layer in layers for gap in layer.gaps), *merging.gaps)
+    folded = fold(found, interest.root, image.identity.reference)
+    return _inventory(image, folded, gaps, extractors)
+
+
+def _inventory(image: Image, folded: Folded, gaps: Iterable[Gap], extractors: Sequence[Extractor]) -> Inventory:
+    return Inventory(
+        image=image.identity,
+        distro=folded.distro,
+        distros=folded.distros,
+        packages=folded.packages,
+        gaps=tuple(sorted({*image.gaps, *gaps, *folded.gaps})),
+        extractors=tuple(extractor.name for extractor in extractors),
+    )
+
+
+class _Reading:
+    """Reads layers of one image, each once, and again only those in which a link leads to something unread."""
+
+    def __init__(self, interest: Interest, limits: Limits, *, verify: bool, progress: Progress | None) -> None:
+        self.interest = interest
+        self._limits = limits
+        self._verify = verify
+        self._progress = progress
+        self._budget = Budget(limits)
+
+    def layers(self, blobs: Sequence[LayerBlob]) -> list[LayerInventory]:
+        """What each layer holds. One that an image has twice is read once."""
+        several = {_same(blob): blob for blob in blobs}
+        order = sorted(several, key=lambda key: several[key].layer.size, reverse=True)
+        hopping = all(blob.plain is not None and not self._verify for blob in blobs)
+        tasks = [partial(self._layer, several[key]) for key in order]
+        # Hops are short and hold the interpreter's lock: threads would only wait for each other.
+        done = dict(zip(order, work(tasks, self._budget, alone=hopping), strict=True))
+        return [done[_same(blob)] for blob in blobs]
+
+    def again(self, blob: LayerBlob, only: Mapping[str, Sequence[str]]) -> tuple[FileInventory, ...]:
+        """What the files at these paths of a layer say under the names that are listed for them."""
+        collector = self._collector(blob)
+        named = {path: tuple(names) for path, names in only.items()}
+        read_layer(blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, only=named)
+        return tuple(collector.files)
+
+    def _layer(self, blob: LayerBlob) -> LayerInventory:
+        progress = self._progress
+        if progress is None:
+            return self._read(blob, None)
+        progress.start(blob.layer)
+        try:
+            return self._read(blob, partial(progress.advance, blob.layer))
+        finally:
+            progress.finish(blob.layer)
+
+    def _read(self, blob: LayerBlob, advance: Callable[[int], None] | None) -> LayerInventory:
+        collector = self._collector(blob)
+        read = read_layer(
+            blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, advance=advance
+        )
+        files = tuple(collector.files)
+        if linked := self._second_names(read.tree):
+            files += self.again(blob, linked)
+        return LayerInventory(
+            digest=blob.layer.digest,
+            verified=read.verified,
+            fingerprint=fingerprint(self.interest.extractors),
+            tree=read.tree,
+            files=files,
+            gaps=read.gaps,
+            size=read.size,
+        )
+
+    def _collector(self, blob: LayerBlob) -> Collector:
+        return Collector(self.interest, where=layer_name(blob.layer), file_bytes=self._limits.file_bytes)
+
+    def _second_names(self, tree: LayerTree) -> Mapping[str, list[str]]:
+        """Wanted names that are hard links to another file of the layer, by that file's path."""
+        wanted = [path for path, _ in tree.hardlinks if self.interest(path)]
+        if not wanted:
+            return {}
+        targets = dict(tree.hardlinks)
+        linked: dict[str, list[str]] = {}
+        for path in dict.fromkeys(wanted):
+            linked.setdefault(_end_of_links(path, targets), []).append(path)
+        return linked
+
+
+def _same(blob: LayerBlob) -> tuple[object, ...]:
+    return blob.layer.digest, blob.plain
+
+
+def _end_of_links(path: str, targets: Mapping[str, str]) -> str:
+    seen = {path}
+    while (target := targets.get(path)) is not None and target not in seen:
+        seen.add(target)
+        path = target
+    return path
+
+
+class _Request(NamedTuple):
+    """To read a file again: where it lies, the name it is wanted under, and the origin it is then kept under."""
+
+    source: Origin
+    name: str
+    kept: Origin
+
+
+class _Merging:
+    """Lays an image's layers over each other, and reads what links lead to if that was not read with the layers."""
+
+    def __init__(self, reading: _Reading, blobs: Sequence[LayerBlob], layers: Sequence[LayerInventory]) -> None:
+        self.gaps: list[Gap] = []
+        self._reading = reading
+        self._interest = reading.interest
+        self._blobs = blobs
+        self._trees = [layer.tree for layer in layers]
+        self._read: dict[Origin, list[FileInventory]] = {}
+        for number, layer in enumerate(layers):
+            for file in layer.files:
+                self._read.setdefault(Origin(number, file.path), []).append(file)
+
+    def found(self) -> list[FoundFile]:
+        """The visible files that an extractor read, with all that the layers made of them."""
+        wanted = self._wanted()
+        overlay = self._overlay(wanted)
+        self._read_again([*self._behind_links(overlay, wanted), *self._behind_hard_links(overlay)])
+        found = list(self._visible(overlay))
+        self._note_dead_ends(overlay, wanted, found)
+        return found
+
+    def _wanted(self) -> dict[str, str]:
+        """Paths that may be, or lead through, links; with the root that each belongs to."""
+        links = (path for tree in self._trees for path, _ in tree.symlinks if self._interest(path))
+        wanted = {path: self._interest.root(path) for path in links}
+        for root in {"", *(self._interest.root(origin.path) for origin in self._read)}:
+            wanted.update((path, root) for _, path in self._interest.well_known(root))
+        return wanted
+
+    def _overlay(self, wanted: dict[str, str]) -> Overlay:
+        """The layers merged for all paths of interest. Names in wanted folders behind links are added to `wanted`."""
+        hardlinks = [link for tree in self._trees for link in tree.hardlinks if self._interest(link[0])]
+        paths = {*(origin.path for origin in self._read), *(path for link in hardlinks for path in link)}
+        overlay = Overlay(self._trees, {*paths, *wanted})
+        names = dict(self._in_folders(overlay, wanted))
+        if names.keys() - wanted.keys():
+            wanted.update(names)
+            overlay = Overlay(self._trees, {*paths, *wanted})
+        if not overlay.complete:
+            detail = "its symbolic links lead on and on: which files they hide or move was not followed to the end."
+            self.gaps.append(Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="symbolic links", detail=detail))
+        return overlay
+
+    def _in_folders(self, overlay: Overlay, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        for path, root in wanted.items():
+            lead = overlay.lead(path, root)
+            if isinstance(lead, Folder) and lead.path != path:
+                for name in overlay.below(lead.path):
+                    if self._interest(path + name[len(lead.path) :]):
+                        yield path + name[len(lead.path) :], root
+
+    def _behind_links(self, overlay: Overlay, wanted: Mapping[str, str]) -> Iterator[_Request]:
+        for path, root in wanted.items():
+            lead = overlay.lead(path, root)
+            if isinstance(lead, File):
+                yield from (_Request(origin, path, origin) for origin in lead.versions if self._lacks(origin, path))
+
+    def _behind_hard_links(self, overlay: Overlay) -> Iterator[_Request]:
+        """Hard links to a file of a lower layer; those within a layer are read with it."""
+        for path, file in overlay.files().items():
+            newest, source = file.versions[-1], overlay.hardlink(path)
+            if source is not None and self._lacks(newest, newest.path):
+                yield _Request(source, newest.path, newest)
+
+    def _lacks(self, origin: Origin, path: str) -> bool:
+        """Whether the file there was not read by all that want it under the name `path`."""
+        have = {each.extractor for each in self._read.get(origin, ())}
+        return any(each.name not in have for each in self._interest(path))
+
+    def _read_again(self, requests: Iterable[_Request]) -> None:
+        layers: dict[int, list[_Request]] = {}
+        for request in dict.fromkeys(requests):
+            layers.setdefault(request.source.layer, []).append(request)
+        for number, those in layers.items():
+            only: dict[str, list[str]] = {}
+            for request in those:
+                only.setdefault(request.source.path, []).append(request.name)
+            files = self._reading.again(self._blobs[number], only)
+            for request in those:
+                known = [file for file in files if file.path == request.name]
+                self._read.setdefault(request.kept, []).extend(known)
+
+    def _visible(self, overlay: Overlay) -> Iterator[FoundFile]:
+        for path, file in overlay.files().items():
+            versions = tuple(
+                Version(self._blobs[origin.layer].layer, tuple(self._read.get(origin, ()))) for origin in file.versions
+            )
+            if versions[-1].files:
+                yield FoundFile(path, versions)
+
+    def _note_dead_ends(self, overlay: Overlay, wanted: Mapping[str, str], found: Sequence[FoundFile]) -> None:
+        """A database that is only a dead end is a gap; of files that name a release, one that is there is enough."""
+        newest = (each for file in found for each in file.versions[-1].files)
+        named = {self._interest.root(each.path) for each in newest if each.extraction.distro is not None}
+        for path, root in wanted.items():
+            lead = overlay.lead(path, root)
+            if isinstance(lead, DeadEnd) and not (root in named and self._names_release(path)):
+                detail = f"{lead.reason}: what may be there was not looked at."
+                self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))
+
+    def _names_release(self, path: str) -> bool:
+        return any(isinstance(extractor, DistroFiles) for extractor in self._interest(path))
