@@ -1,0 +1,376 @@
+"""An OCI registry on this machine, for tests, the demo and benchmarks: with logins and faults to switch on.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+import base64
+import hmac
+import json
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from tidewaiter.model.image import Digest
+from tidewaiter.simulator.images import Built, sha256
+
+_PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<name>[^/]+)")
+_CHUNK = 1 << 16
+_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
+_JSON = "application/json"
+_BYTES = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who may pull. `scheme` is basic or bearer; without a username the token is for anybody who asks.
+
+    `uses` is how many requests a token is good for. `identity_token` is one that can be traded for tokens. `realm` is
+    the address that is named for tokens, the registry's own where it is "".
+    """
+
+    scheme: str = "bearer"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    uses: int = 1_000_000
+    realm: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """What goes wrong. Counts are used up one by one.
+
+    `drop_at`: blobs' connections end after so many bytes of an answer, `drops` times. `answers`: statuses with
+    headers for the next requests, instead of what they ask for. `ignore_range`: the whole blob is always sent.
+    `wrong_range`: a part starts one byte late. `corrupt`: digests whose bytes are sent with one of them changed.
+    `pause`: seconds before each chunk of a body. `redirect`: the address of another registry that holds the
+    blobs. `redirect_to`: any address. `refuse_authorization`: a request with one is refused, as by a storage with
+    signed addresses. `lying_digest`: the header names another digest. `endless`: bodies go on after their end.
+    """
+
+    drop_at: int = 0
+    drops: int = 0
+    answers: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    ignore_range: bool = False
+    wrong_range: bool = False
+    corrupt: set[Digest] = field(default_factory=set)
+    pause: float = 0
+    redirect: str = ""
+    redirect_to: str = ""
+    refuse_authorization: bool = False
+    lying_digest: bool = False
+    endless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that came in."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+class SimulatedRegistry:
+    """Serves built images over http at `host` (127.0.0.1 and a free port) for the time of a `with` block.
+
+    `faults` and `login` may be changed at any time; `asked` holds all requests so far.
+    """
+
+    def __init__(self, login: Login | None = None) -> None:
+        self.login = login
+        self.faults = Faults()
+        self.asked: list[Asked] = []
+        self.lock = threading.Lock()
+        self.tokens: dict[str, int] = {}
+        self._manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self._blobs: dict[tuple[str, str], bytes | Path] = {}
+        self._tags: dict[str, list[str]] = {}
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.registry = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def host(self) -> str:
+        """Host and port, as in a reference."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        """The address of the host."""
+        return f"http://{self.host}"
+
+    def push(self, repository: str, tag: str, image: Built) -> str:
+        """Holds the image from now on. Returns its reference, by tag, or by digest where the tag is ""."""
+        for digest, manifest in image.manifests.items():
+            self._manifests[repository, str(digest)] = manifest
+        for digest, blob in image.blobs.items():
+            self._blobs[repository, str(digest)] = blob
+        if not tag:
+            return f"{self.host}/{repository}@{image.digest}"
+        self._manifests[repository, tag] = (image.media_type, image.document)
+        self._tags.setdefault(repository, []).append(tag)
+        return f"{self.host}/{repository}:{tag}"
+
+    def push_layout(self, repository: str, tag: str, folder: Path) -> str:
+        """Holds the first image of an OCI layout in a folder, whose layers are sent from their files."""
+        index = json.loads((folder / "index.json").read_bytes())
+        for file in folder.glob("blobs/*/*"):
+            self._blobs[repository, f"{file.parent.name}:{file.name}"] = file
+        entry = index["manifests"][0]
+        document = (folder / "blobs" / entry["digest"].replace(":", "/")).read_bytes()
+        for name in (tag, entry["digest"]):
+            self._manifests[repository, name] = (entry["mediaType"], document)
+        return f"{self.host}/{repository}:{tag}"
+
+    def manifest(self, repository: str, name: str) -> tuple[str, bytes] | None:
+        """A manifest's media type and bytes."""
+        return self._manifests.get((repository, name))
+
+    def blob(self, repository: str, digest: str) -> bytes | Path | None:
+        """A blob, in memory or in a file."""
+        return self._blobs.get((repository, digest))
+
+    def tags(self, repository: str) -> list[str] | None:
+        """A repository's tags, sorted."""
+        found = self._tags.get(repository)
+        return None if found is None else sorted(found)
+
+    def asked_for(self, part: str) -> list[Asked]:
+        """The requests whose paths contain `part`."""
+        return [asked for asked in self.asked if part in asked.path]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    registry: SimulatedRegistry
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away in the middle are a part of the play."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+        """Tests look at `asked` instead."""
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_HEAD(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self._note()
+        form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        login = self._registry.login
+        good = login is not None and hmac.compare_digest(form.get("refresh_token", ""), login.identity_token)
+        self._give_token(allowed=good and form.get("grant_type") == "refresh_token")
+
+    @property
+    def _registry(self) -> SimulatedRegistry:
+        return self.server.registry
+
+    @property
+    def _faults(self) -> Faults:
+        return self._registry.faults
+
+    def _note(self) -> None:
+        with self._registry.lock:
+            self._registry.asked.append(Asked(self.command, self.path, dict(self.headers.items())))
+
+    def _serve(self) -> None:
+        self._note()
+        path = urlsplit(self.path).path
+        if path == "/token":
+            self._give_token(allowed=self._has_password())
+        elif path == "/v2/" and not self._registry.login:
+            self._send(HTTPStatus.OK, b"{}")
+        elif fault := self._next_answer():
+            self._send(*fault)
+        elif self._faults.refuse_authorization and "Authorization" in self.headers:
+            self._send(HTTPStatus.BAD_REQUEST, b"only one auth mechanism allowed")
+        elif self._is_refused():
+            self._challenge()
+        elif match := _PATH.fullmatch(path):
+            self._answer(match["repository"], match["kind"], match["name"])
+        else:
+            self._error(HTTPStatus.OK if path == "/v2/" else HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
+
+    def _next_answer(self) -> tuple[int, bytes, Mapping[str, str]] | None:
+        with self._registry.lock:
+            if not self._faults.answers or urlsplit(self.path).path == "/v2/":
+                return None
+            status, headers = self._faults.answers.pop(0)
+            return status, b"", headers
+
+    def _is_refused(self) -> bool:
+        given = self.headers.get("Authorization", "")
+        login = self._registry.login
+        if login is None:
+            return False
+        if login.scheme == "basic":
+            return not self._has_password()
+        with self._registry.lock:
+            left = self._registry.tokens.get(given.removeprefix("Bearer "), 0)
+            self._registry.tokens[given.removeprefix("Bearer ")] = left - 1
+        return left <= 0
+
+    def _has_password(self) -> bool:
+        login = self._registry.login
+        if login is None or not login.username:
+            return True
+        wanted = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+        return hmac.compare_digest(self.headers.get("Authorization", ""), f"Basic {wanted}")
+
+    def _challenge(self) -> None:
+        login = self._registry.login
+        assert login is not None
+        realm = login.realm or f"{self._registry.url}/token"
+        asked = f'Bearer realm="{realm}",service="simulated",scope="repository:a,b:pull"'
+        header = 'Basic realm="simulated, with a comma"' if login.scheme == "basic" else asked
+        self._error(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", {"WWW-Authenticate": header})
+
+    def _give_token(self, *, allowed: bool) -> None:
+        if not allowed:
+            self._error(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED")
+            return
+        token = secrets.token_urlsafe(16)
+        with self._registry.lock:
+            login = self._registry.login
+            self._registry.tokens[token] = login.uses if login else 0
+        self._send(HTTPStatus.OK, json.dumps({"token": token, "expires_in": 60}).encode())
+
+    def _answer(self, repository: str, kind: str, name: str) -> None:
+        match kind:
+            case "manifests":
+                self._give_manifest(repository, name)
+            case "blobs":
+                self._give_blob(repository, name)
+            case _:
+                self._give_tags(repository)
+
+    def _give_manifest(self, repository: str, name: str) -> None:
+        found = self._registry.manifest(repository, name)
+        if found is None:
+            self._error(HTTPStatus.NOT_FOUND, "MANIFEST_UNKNOWN")
+            return
+        media_type, document = found
+        digest = sha256(document)
+        named = sha256(b"lie") if self._faults.lying_digest else digest
+        if digest in self._faults.corrupt:
+            document = document[:-1] + b" "
+        self._send(HTTPStatus.OK, document, {"Content-Type": media_type, "Docker-Content-Digest": str(named)})
+
+    def _give_tags(self, repository: str) -> None:
+        tags = self._registry.tags(repository)
+        if tags is None:
+            self._error(HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
+            return
+        query = parse_qs(urlsplit(self.path).query)
+        most = min(int(query.get("n", ["100"])[0]), 2)  # small pages, so that there are several
+        rest = [tag for tag in tags if tag > query.get("last", [""])[0]]
+        following = f'</v2/{repository}/tags/list?n={most}&last={rest[most - 1]}>; rel="next"' if rest[most:] else ""
+        headers = {"Link": following} if following else {}
+        self._send(HTTPStatus.OK, json.dumps({"name": repository, "tags": rest[:most]}).encode(), headers)
+
+    def _give_blob(self, repository: str, name: str) -> None:
+        if self._faults.redirect or self._faults.redirect_to:
+            location = self._faults.redirect_to or f"{self._faults.redirect}{self.path}?signature=of-the-storage"
+            self._send(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": location})
+            return
+        blob = self._registry.blob(repository, name)
+        if blob is None:
+            self._error(HTTPStatus.NOT_FOUND, "BLOB_UNKNOWN")
+        elif isinstance(blob, Path):
+            self._give_file(blob)
+        else:
+            broken = Digest.parse(name) in self._faults.corrupt
+            self._give_part(bytes([blob[0] ^ 1]) + blob[1:] if broken else blob)
+
+    def _give_file(self, blob: Path) -> None:
+        """The file as it is, straight from the disk."""
+        with blob.open("rb") as stream:
+            self._head(HTTPStatus.OK, blob.stat().st_size, {"Content-Type": _BYTES})
+            if self.command != "HEAD":
+                self.wfile.flush()
+                self.connection.sendfile(stream)
+
+    def _give_part(self, blob: bytes) -> None:
+        match = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if match is None or self._faults.ignore_range:
+            self._body(HTTPStatus.OK, blob, {"Content-Type": _BYTES, "Accept-Ranges": "bytes"})
+            return
+        start = int(match[1]) + self._faults.wrong_range
+        if start >= len(blob):
+            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"")
+            return
+        headers = {"Content-Type": _BYTES, "Content-Range": f"bytes {start}-{len(blob) - 1}/{len(blob)}"}
+        self._body(HTTPStatus.PARTIAL_CONTENT, blob[start:], headers)
+
+    def _body(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        """A blob's bytes, with the faults of connections."""
+        extra = len(content) if self._faults.endless else 0
+        self._head(status, len(content) + extra, headers)
+        cut = self._drop_at(len(content))
+        for start in range(0, 0 if self.command == "HEAD" else cut, _CHUNK):
+            time.sleep(self._faults.pause)
+            self.wfile.write(content[start : min(start + _CHUNK, cut)])
+        if extra:
+            self.wfile.write(content)
+        if cut < len(content):
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _drop_at(self, size: int) -> int:
+        with self._registry.lock:
+            if self._faults.drops <= 0 or size <= self._faults.drop_at:
+                return size
+            self._faults.drops -= 1
+            return self._faults.drop_at
+
+    def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
+        body = {"errors": [{"code": code, "message": f"simulated: {code.lower().replace('_', ' ')}"}]}
+        self._send(status, json.dumps(body).encode(), headers)
+
+    def _send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self._head(status, len(content), {"Content-Type": _JSON, **(headers or {})})
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _head(self, status: int, size: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(size)}.items():
+            self.send_header(name, value)
+        self.end_headers()
