@@ -189,6 +189,16 @@ def test_a_package_whose_files_cannot_be_told_is_kept_with_a_gap() -> None:
     assert len(found.gaps) == 1
 
 
+def test_more_owned_files_than_memory_should_hold_are_a_gap() -> None:
+    folder = f"/{'x' * 1_000_000}"
+    large = [InstalledFile(f"{folder}/{number}.jar") for number in range(40)]
+    packages = [InstalledRpm(name=f"p{number}", version="1", release="1", files=tuple(large)) for number in range(3)]
+    found = extracted(*packages, OPENSSL)
+    assert len(found.packages) == 4
+    assert len(found.owned) == 40
+    assert [gap.why for gap in found.gaps] == [Why.LIMIT]
+
+
 def test_one_gap_tells_of_all_damage_with_the_first_places() -> None:
     found = Rpm().extract("var/lib/rpm/rpmdb.sqlite", sqlite_file([header(NODE), *[b"junk"] * 50]))
     (gap,) = found.gaps

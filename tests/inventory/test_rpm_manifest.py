@@ -41,7 +41,7 @@ def test_the_epoch_is_told_and_what_is_none_is_empty() -> None:
 
 
 def test_keys_and_empty_lines_are_no_packages() -> None:
-    assert [package.name for package in extracted(KEY, "", GLIBC, "  ", BIND).packages] == ["glibc", "bind-libs"]
+    assert [package.name for package in extracted(KEY, "", GLIBC, "", BIND).packages] == ["glibc", "bind-libs"]
 
 
 def test_lines_may_end_as_on_windows_and_have_more_fields() -> None:
@@ -50,7 +50,14 @@ def test_lines_may_end_as_on_windows_and_have_more_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["glibc", "glibc 2.38", GLIBC.replace("\t0\t", "\tzero\t"), GLIBC.replace("glibc\t", "\t", 1)]
+    "line",
+    [
+        "glibc",
+        "glibc 2.38",
+        GLIBC.replace("\t0\t", "\tzero\t"),
+        GLIBC.replace("\t0\t", f"\t{'1' * 5000}\t"),
+        GLIBC.replace("glibc\t", "\t", 1),
+    ],
 )
 def test_a_broken_line_is_a_gap_that_names_it_and_the_others_are_told(line: str) -> None:
     found = extracted(BIND, line)
@@ -58,6 +65,11 @@ def test_a_broken_line_is_a_gap_that_names_it_and_the_others_are_told(line: str)
     (gap,) = found.gaps
     assert (gap.why, gap.subject) == (Why.MALFORMED, PATH)
     assert "line 2: " in gap.detail
+
+
+def test_a_manifest_of_more_packages_than_there_are_is_read_no_further_and_a_gap() -> None:
+    (gap,) = extracted(*[KEY] * 140_000, GLIBC).gaps
+    assert (gap.why, gap.subject) == (Why.LIMIT, PATH)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"junk\n", b"\x00\xff" * 100])

@@ -55,6 +55,13 @@ def test_a_database_without_the_table_is_malformed() -> None:
         blobs(database("CREATE TABLE Other (a)"))
 
 
+def test_a_broken_schema_that_is_not_utf8_is_malformed() -> None:
+    """SQLite quotes it in its message."""
+    content = database("CREATE TABLE broken (a)").replace(b"TABLE", b"TABLX").replace(b"broken", b"br\xffken")
+    with pytest.raises(MalformedError, match="utf-8"):
+        blobs(content)
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -73,7 +80,7 @@ def test_anything_but_a_plain_table_of_numbers_and_headers_is_malformed(schema: 
 def test_a_table_without_row_numbers_is_damage_and_has_no_rows() -> None:
     content = database("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB) WITHOUT ROWID")
     assert blobs(content) == []
-    assert damage(content) == ["after row 0: SQLite says: no such column: rowid"]
+    assert damage(content)[0] == "after row 0: SQLite says: no such column: rowid"
 
 
 def wide_table() -> tuple[bytes, int]:

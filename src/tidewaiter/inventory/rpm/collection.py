@@ -6,7 +6,7 @@ from tidewaiter.inventory.rpm.record import Damage
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.package import Extraction, Package
 
-_MAX_PACKAGES = 1 << 17  # twice the largest distribution, all installed
+_MAX_HEADERS = 1 << 17  # of packages and keys; twice the largest distribution, all installed
 _MAX_DAMAGE = 1000  # places; a file that is broken in more of them is read no further
 _MAX_OWNED = 64 * MIB  # characters of paths; the largest images own a tenth of it
 _SHOWN = 3
@@ -28,7 +28,12 @@ class Collection:
     @property
     def full(self) -> bool:
         """Whether there is so much of it that the rest is not to be read."""
-        return len(self._packages) >= _MAX_PACKAGES or len(self._damage) >= _MAX_DAMAGE
+        return self._headers >= _MAX_HEADERS or len(self._damage) >= _MAX_DAMAGE
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether there is room for more owned files."""
+        return self._owned_size <= _MAX_OWNED
 
     def add(self, package: Package | None) -> None:
         """A package, or None for a header that was read and is none (a key)."""
@@ -37,12 +42,10 @@ class Collection:
             self._packages.append(package)
 
     def own(self, files: list[str]) -> None:
-        """Files that a package owns. Raises MalformedError, and keeps none of them, when there are too many in all."""
-        size = sum(map(len, files))
-        if self._owned_size + size > _MAX_OWNED:
-            raise MalformedError("the packages own more files than can be kept")
-        self._owned_size += size
-        self._owned += files
+        """Files that a package owns. When they become too many in all, neither these nor later ones are kept."""
+        self._owned_size += sum(map(len, files))
+        if self.takes_files:
+            self._owned += files
 
     def damage(self, damage: Damage) -> None:
         """A place that could not be read."""
@@ -58,8 +61,10 @@ class Collection:
         gaps = []
         if self._damage:
             gaps.append(self._gap(Why.MALFORMED, self._summary()))
-        if len(self._packages) >= _MAX_PACKAGES:
-            gaps.append(self._gap(Why.LIMIT, f"only the first {_MAX_PACKAGES} packages were read"))
+        if self._headers >= _MAX_HEADERS:
+            gaps.append(self._gap(Why.LIMIT, f"only the first {_MAX_HEADERS} packages were read"))
+        if not self.takes_files:
+            gaps.append(self._gap(Why.LIMIT, "the packages own more files than can be noted: some are judged twice"))
         return gaps
 
     def _gap(self, why: Why, detail: str) -> Gap:

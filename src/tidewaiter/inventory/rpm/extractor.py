@@ -44,13 +44,12 @@ class Rpm:
         A write-ahead log with changes is a gap: they are missing in the database, which is read without it. Raises
         MalformedError or UnsupportedError for a file of which nothing could be read.
         """
-        match path.rpartition("/")[2]:
-            case "rpmdb.sqlite-wal":
-                return _journal(path, content)
-            case "container-manifest-2":
-                return _manifest(path, content)
-            case _:
-                return _database(path, content)
+        name = path.rpartition("/")[2]
+        if name == _JOURNAL:
+            return _journal(path, content)
+        if name == _MANIFEST:
+            return _manifest(path, content)
+        return _database(path, content)
 
 
 def _root(path: str) -> str | None:
@@ -116,7 +115,7 @@ def _collect(record: Record, path: str, root: str, collection: Collection) -> No
         header = Header(record.blob)
         package = _package(header, path)
         collection.add(package)
-        if package is not None:
+        if package is not None and collection.takes_files:
             collection.own(owned_files(header, root))
     except MalformedError as error:
         collection.damage(Damage(record.where, error.what))

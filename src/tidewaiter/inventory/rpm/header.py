@@ -85,10 +85,9 @@ class Header:
         if kind not in _TEXT_TYPES:
             raise MalformedError(f"{tag.name} has type {kind}, not text")
         end = self._blob.find(b"\0", start, min(self._end, start + _MAX_TEXT))
-        # Values never overlap, so that no small header can ask for much memory.
-        self._text_left -= end - start
-        if end < 0 or self._text_left < 0:
+        if end < 0 or end - start > self._text_left:
             raise MalformedError(f"{tag.name} does not end within the header")
+        self._text_left -= end - start  # sound texts never overlap: a small header cannot ask for much memory
         return self._blob[start:end].decode("utf-8", "replace")
 
     def number(self, tag: Tag) -> int | None:

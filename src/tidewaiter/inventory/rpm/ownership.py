@@ -8,6 +8,7 @@ are the executable ones, and those with a name under which a language's packages
 from operator import itemgetter
 
 from tidewaiter.errors import MalformedError
+from tidewaiter.inventory.extractor import MIB
 from tidewaiter.inventory.rpm.header import Header, Tag
 
 _TAIL = 4
@@ -25,7 +26,7 @@ _SUFFIXES = (
 _tail_of = itemgetter(slice(-_TAIL, None))
 _TAILS = frozenset(_tail_of(name) for name in (*_NAMES, *_SUFFIXES))
 _EXECUTABLE_MODES = frozenset(mode for mode in range(0o100000, 0o110000) if mode & 0o111)
-_PATH_MAX = 4096
+_MAX_SIZE = 64 * MIB  # of the paths of a package; a folder stands once in a header, and in the path of each file
 
 
 def owned_files(header: Header, root: str) -> list[str]:
@@ -56,5 +57,7 @@ def _is_telling(name: bytes) -> bool:
 def _paths(folders: list[bytes], files: list[tuple[int, bytes]], root: str) -> list[str]:
     if max(number for number, _ in files) >= len(folders):
         raise MalformedError("a file in a folder that is not in the list of folders")
-    paths = (folders[number].lstrip(b"/") + name for number, name in files if len(folders[number]) <= _PATH_MAX)
+    if sum(len(folders[number]) + len(name) for number, name in files) > _MAX_SIZE:
+        raise MalformedError(f"a package with {len(files)} files of impossible names")
+    paths = (folders[number].lstrip(b"/") + name for number, name in files)
     return [root + path.decode("utf-8", "replace") for path in paths]

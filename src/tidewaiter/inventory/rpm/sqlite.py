@@ -23,6 +23,7 @@ _STEP = 1000  # instructions of SQLite's machine between two looks at the budget
 _BYTES_PER_STEP = 8192  # a row takes some five instructions and, in a sound file, more than 64 bytes
 _STEPS_AT_LEAST = 1000  # for opening and for small files
 _MAX_NUMBER = 1 << 40  # of a row; rpm counts installations from 1
+_MAX_PROBES = 100  # for rows behind a broken one; each may read as much as the file holds, and fail
 _ALL_ROWS = "SELECT rowid, blob FROM Packages NOT INDEXED"
 _NEXT_ROW = "SELECT rowid, blob FROM Packages NOT INDEXED WHERE rowid >= ? LIMIT 1"
 _PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON")
@@ -44,7 +45,7 @@ def records(content: bytes) -> Iterator[Record | Damage]:
     try:
         _open(connection, content, whole=missing <= 0)
         yield from _rows(connection, len(content))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # its messages quote broken names as they are
         raise MalformedError(f"SQLite says: {error}") from error
     finally:
         connection.close()
@@ -137,7 +138,7 @@ def _scanned(connection: "sqlite3.Connection") -> Iterator[tuple[int, object]]:
         for number, blob in connection.execute(_ALL_ROWS):
             yield number, blob
             last = number
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         yield last, Damage(f"after row {last}", f"SQLite says: {error}")
         yield from _salvaged(connection, last)
 
@@ -146,14 +147,15 @@ def _salvaged(connection: "sqlite3.Connection", last: int) -> Iterator[tuple[int
     """The rows after a broken place: each is looked for by its number, in growing steps where there is none."""
     import sqlite3
 
-    step = 1
-    while last + step <= _MAX_NUMBER:
+    step, probes = 1, _MAX_PROBES
+    while last + step <= _MAX_NUMBER and probes:
         try:
             row = connection.execute(_NEXT_ROW, (last + step,)).fetchone()
-        except sqlite3.Error:
-            step *= 2
+        except (sqlite3.Error, UnicodeDecodeError):
+            step, probes = 2 * step, probes - 1
             continue
         if row is None:
             return
         yield row
         last, step = row[0], 1
+    yield last, Damage(f"after row {last}", "no further row was found")
