@@ -21,7 +21,8 @@ STYLES = {
 _PACKAGE_TITLES = (Cell("Package", Style.DIM), Cell("Installed", Style.DIM), Cell("Layer", Style.DIM))
 _FINDING_TITLES = (Cell("Vulnerability", Style.DIM), Cell("Severity", Style.DIM), Cell("Fixed in", Style.DIM))
 _PACKAGE_MOST, _PACKAGE_LEAST = (34, 28, 7), (18, 14, 5)
-_FINDING_MOST, _FINDING_LEAST = (24, 20, 32), (14, 8, 14)
+_FINDING_MOST, _FINDING_LEAST = (24, 20, 32), (20, 8, 14)
+_FINDING_LEAST_OF_ALL = (9, 8, 8)
 _FIX_WORDS = {
     FixState.NOT_FIXED: "no fix yet",
     FixState.WONT_FIX: "won't be fixed",
@@ -82,9 +83,9 @@ class _Columns:
         )
         least = total((*map(min, left, _PACKAGE_LEAST), *map(min, right, _FINDING_LEAST)))
         if least > width:
-            return cls(
-                width, (), _with_summary(_shrunk(right, _FINDING_LEAST, width - len(_INDENT)), width - len(_INDENT))
-            )
+            room = width - len(_INDENT)
+            narrow = _shrunk(_shrunk(right, _FINDING_LEAST, room), _FINDING_LEAST_OF_ALL, room)
+            return cls(width, (), _with_summary(narrow, room))
         both = _shrunk(left + right, _PACKAGE_LEAST + _FINDING_LEAST, width)
         return cls(width, both[: len(left)], _with_summary(both[len(left) :], width - total(both[: len(left)]) - 2))
 

@@ -140,7 +140,7 @@ def _layers(report: Report, page: _Page) -> list[str]:
 
 def _layer(layer: Layer, findings: int, page: _Page) -> str:
     lead = f"  {layer.index:>3}  {layer.digest.hex[:_HEX_SHOWN]}  {_plural(findings, 'finding'):<12}  "
-    history = shorten(clean(" ".join(layer.created_by.split())), max(page.width - len(lead), 10))
+    history = shorten(clean(" ".join(layer.created_by.split())), max(page.width - len(lead), 1))
     return (lead + page.paint(history, Style.DIM)).rstrip()
 
 
@@ -157,7 +157,11 @@ def _gaps(gaps: Sequence[Gap], page: _Page) -> list[str]:
 
 
 def _feeds(feeds: Sequence[Feed], page: _Page) -> list[str]:
-    return _flow(map(_feed, feeds), page) if feeds else ["  none: nothing was judged"]
+    return (
+        _flow((shorten(_feed(feed), page.width - 2) for feed in feeds), page)
+        if feeds
+        else ["  none: nothing was judged"]
+    )
 
 
 def _feed(feed: Feed) -> str:

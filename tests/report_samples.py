@@ -17,7 +17,9 @@ DEBIAN = Distro(
     version_codename="bookworm",
     path="usr/lib/os-release",
 )
-JAIL = Distro(id="alpine", version_id="3.18.4", pretty_name="Alpine Linux v3.18", root="srv/jail")
+JAIL = Distro(
+    id="centos", version_id="8", pretty_name="CentOS Linux 8", root="srv/jail", path="srv/jail/etc/os-release"
+)
 LAYERS = (
     Layer(
         index=0,
@@ -126,8 +128,8 @@ GAPS = (
     Gap(
         stage=Stage.MATCH,
         why=Why.NO_FEED,
-        subject="alpine 3.18.4",
-        detail="the database holds no advisories for Alpine:v3.18. Update it, or build it with that feed.",
+        subject="CentOS Linux 8 in /srv/jail",
+        detail="the database holds no advisories for Red Hat:enterprise_linux:8. Build it with that feed.",
     ),
 )
 
