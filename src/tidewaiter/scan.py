@@ -1,8 +1,8 @@
-"""One image, the whole way on one page: layers → what their files say → laid over each other → inventory."""
+"""One image, the whole way on one page: layers → what their files say → laid over each other → inventory → findings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tidewaiter.image.blob import Image, LayerBlob
 from tidewaiter.image.budget import Budget
@@ -19,6 +19,10 @@ from tidewaiter.inventory.walk import Collector, Interest
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Layer
 from tidewaiter.model.package import FileInventory, Inventory, LayerInventory, LayerTree
+from tidewaiter.model.report import Report
+
+if TYPE_CHECKING:  # matching is imported only where something is judged
+    from tidewaiter.match.advisories import Advisories
 
 
 class Progress(Protocol):
@@ -63,6 +67,19 @@ def look(
         gaps = (*(gap for layer in layers for gap in layer.gaps), *merging.gaps)
     folded = fold(found, interest.root, image.identity.reference)
     return _inventory(image, folded, gaps, extractors)
+
+
+def judged(inventory: Inventory, advisories: "Advisories") -> Report:
+    """The inventory with its findings, and with the gaps of looking and of judging together."""
+    from tidewaiter.match.findings import judge
+
+    judgement = judge(inventory, advisories)
+    return Report(
+        inventory=inventory,
+        findings=judgement.findings,
+        gaps=tuple(sorted({*inventory.gaps, *judgement.gaps})),
+        feeds=advisories.feeds(),
+    )
 
 
 def _inventory(image: Image, folded: Folded, gaps: Iterable[Gap], extractors: Sequence[Extractor]) -> Inventory:
