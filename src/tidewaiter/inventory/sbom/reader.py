@@ -31,7 +31,7 @@ class _Probe(msgspec.Struct, rename={"bom_format": "bomFormat", "spdx_version": 
     spdx_version: str | None = None
     schema: str | None = None
     type: str | None = None
-    predicate: msgspec.Raw | None = None
+    predicate: msgspec.Raw = msgspec.Raw()
 
 
 def read_sbom(content: bytes, name: str, *, ceiling: int = CEILING) -> Inventory:
@@ -81,7 +81,7 @@ def _single(read: Callable[[bytes, str], Inventory]) -> _Reader:
 
 def _json(content: bytes, name: str) -> tuple[Inventory, ...]:
     probe = decoded(content, _Probe, name)
-    if probe.predicate is not None and probe.type is not None:
+    if probe.type is not None and probe.predicate != msgspec.Raw():
         content = bytes(probe.predicate)  # an in-toto statement: https://github.com/in-toto/attestation
         name = f"{name}: predicate"
         probe = decoded(content, _Probe, name)
