@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError, UnsupportedError
-from tidewaiter.image.archive import HEADER_BYTES, starts_tar
+from tidewaiter.image.archive import starts_tar
 from tidewaiter.image.compression import Unpacked, unpacked
 from tidewaiter.image.extent import Extent
 from tidewaiter.image.limits import Limits
+from tidewaiter.image.tar import BLOCK
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def _chunks(stream: Unpacked, where: str) -> Iterator[bytes]:
     """What is inside; the first chunk holds a whole header, if there is one."""
     try:
         start = b""
-        while len(start) < HEADER_BYTES and (chunk := stream.chunk()):
+        while len(start) < BLOCK and (chunk := stream.chunk()):
             start += chunk
         yield start
         while chunk := stream.chunk():
