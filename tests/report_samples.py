@@ -210,7 +210,7 @@ INVENTORY = Inventory(
     distros=(DEBIAN, JAIL),
     packages=PACKAGES,
     gaps=GAPS[:1],
-    extractors=("dpkg", "node", "rpm"),
+    extractors=("distro", "dpkg", "node", "rpm"),
 )
 SMALL = Report(inventory=INVENTORY, findings=FINDINGS, gaps=GAPS, feeds=FEEDS)
 EMPTY = Report(inventory=Inventory(image=ImageIdentity(reference="dir:/srv/root")))

@@ -67,6 +67,7 @@ def _creation(inventory: Inventory, written: datetime) -> CreationInfo:
         document_namespace=f"https://spdx.org/spdxdocs/tidewaiter-{digits[:32]}",
         creators=[Actor(ActorType.TOOL, _TOOL)],
         created=written,
+        creator_comment=f"Extractors: {', '.join(inventory.extractors)}" if inventory.extractors else None,
         document_comment=_completeness(inventory.gaps),
     )
 

@@ -25,6 +25,7 @@ _NOT_ASSERTED = frozenset({"", "NOASSERTION", "NONE"})
 _NO_PACKAGES = frozenset({"CONTAINER", "FILE", "OPERATING-SYSTEM", "SOURCE"})
 _ACTOR = re.compile(r"(?:Organization|Person|Tool): ")
 _TOOL = "Tool: tidewaiter-"
+_EXTRACTORS = "Extractors: "
 
 
 class ExternalRef(msgspec.Struct, rename="camel"):
@@ -79,6 +80,7 @@ class CreationInfo(msgspec.Struct):
     """Who made the document."""
 
     creators: list[str] | None = None
+    comment: str | None = None
 
 
 class SpdxDocument(msgspec.Struct, rename="camel"):
@@ -221,7 +223,7 @@ def _own(document: SpdxDocument, name: str) -> Inventory:
         distros=distros,
         packages=packages_of(packages, Known(image.layers, distros, own), f"{name}: packages"),
         gaps=_own_gaps(document, name),
-        extractors=tuple(dict.fromkeys(package.extractor for package in packages if package.extractor)),
+        extractors=_own_extractors(document),
     )
 
 
@@ -231,6 +233,11 @@ def _own_image(parts: Sequence[SpdxPackage], name: str) -> ImageIdentity:
             where = f"{name}: packages[{number}].comment"
             return checked(image_of, _comment(part, ImageEntry, where), where)
     raise MalformedError("tidewaiter wrote it, but its package SPDXRef-Image is gone", where=name)
+
+
+def _own_extractors(document: SpdxDocument) -> tuple[str, ...]:
+    comment = (document.creation_info.comment if document.creation_info else None) or ""
+    return tuple(comment.removeprefix(_EXTRACTORS).split(", ")) if comment.startswith(_EXTRACTORS) else ()
 
 
 def _own_gaps(document: SpdxDocument, name: str) -> tuple[Gap, ...]:
