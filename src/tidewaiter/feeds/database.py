@@ -62,8 +62,8 @@ def build(
     """Make a database of all advisories in the folders, and put it in the place of `output` when it is whole.
 
     `warn` is told of every record and file that is left out, `advance` how many of how many stored bytes are read.
-    Raises FeedError for input that can not be read as a whole, DatabaseError if the file can not be written: then `output`
-    is as it was.
+    Raises FeedError for input that can not be read as a whole, DatabaseError if the file can not be written; either
+    way `output` is as it was.
     """
     import sqlite3
     from tempfile import TemporaryFile
@@ -88,7 +88,7 @@ def _write(path: Path, harvest: "Harvest") -> Manifest:
 
     import zstandard
 
-    packer = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
+    packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True)
     counts: Counter[str] = Counter()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(_TABLES)

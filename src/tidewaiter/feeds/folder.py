@@ -43,7 +43,7 @@ _BROKEN = (
 class Ceilings:
     """What is read at most: bytes of one record; records and their bytes together, of one archive."""
 
-    record_bytes: int = 32 * _MIB
+    record_bytes: int = 16 * _MIB
     records: int = 4_000_000
     unpacked_bytes: int = 64 * 1024 * _MIB
 
@@ -62,7 +62,8 @@ class Archive:
         with _readable(self.path):
             archive = zipfile.ZipFile(self.path)
         with archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            with _readable(self.path):
+                members = [member for member in archive.infolist() if not member.is_dir()]
             self._measure([member for member in members if wants(member.filename)], ceilings)
             for member in members:
                 path = f"{self.name}/{printable(member.filename)}"
@@ -169,11 +170,12 @@ def _archive(path: Path, name: str) -> Archive:
 
 def _loose(paths: tuple[Path, ...], name: str) -> Loose:
     together = hashlib.sha256()
+    size = 0
     for path in paths:
         with _readable(path), path.open("rb") as stream:
             together.update(f"{path.name}\0".encode(errors="surrogateescape"))
             together.update(hashlib.file_digest(stream, "sha256").digest())
-    size = sum(path.stat().st_size for path in paths)
+            size += stream.tell()
     return Loose(name=printable(name), digest=f"sha256:{together.hexdigest()}", size=size, paths=paths)
 
 

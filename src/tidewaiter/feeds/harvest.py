@@ -63,15 +63,24 @@ class _Progress:
     def __init__(self, advance: Advance, total: int) -> None:
         self._advance = advance
         self._total = total
-        self._done = 0
+        self._before = 0
         self._told = 0
 
-    def more(self, size: int) -> None:
-        """So many more were read."""
-        self._done = min(self._done + size, self._total)
-        if (self._done - self._told) * _STEPS >= self._total:
-            self._told = self._done
-            self._advance(self._done, self._total)
+    def within(self, read: int, size: int) -> None:
+        """So much of an input of this size was read, as far as its records tell: an archive has bytes beside them."""
+        done = self._before + min(read, size)
+        if (done - self._told) * _STEPS >= self._total:
+            self._tell(done)
+
+    def finish(self, size: int) -> None:
+        """The input was read to its end."""
+        self._before += size
+        if self._before > self._told:
+            self._tell(self._before)
+
+    def _tell(self, done: int) -> None:
+        self._told = done
+        self._advance(done, self._total)
 
 
 class _Reading:
@@ -87,6 +96,7 @@ class _Reading:
     def read(self, number: int, source: Source) -> Input:
         """Stage the advisories of one input. Raises FeedError if it is broken as a whole."""
         counts: Counter[str] = Counter()
+        read = 0
         for document in source.documents(lambda path: _format(path) is not None, self._warn, self._ceilings):
             try:
                 self._stage(document, number, counts)
@@ -94,7 +104,9 @@ class _Reading:
                 self._warn(f"{document.path}: {error}")
                 self.broken[publisher_of(PurePosixPath(document.path).stem).name] += 1
                 counts["broken"] += 1
-            self._progress.more(document.size)
+            read += document.size
+            self._progress.within(read, source.size)
+        self._progress.finish(source.size)
         return Input(
             name=source.name,
             digest=source.digest,

@@ -23,6 +23,9 @@ _EVERY = Range(type=RangeType.ECOSYSTEM, events=_NEVER[:1])
 _VULNERABLE = frozenset({Status.AFFECTED, Status.WONT_FIX, Status.DEFERRED})
 _COMMITS = Range(type=RangeType.GIT, events=())
 _SUMMARY_LENGTH = 160  # characters: a line of a report
+_LONGEST_SUMMARY = 500  # characters: the schema advises 120
+_LONGEST_IDENTIFIER = 250  # characters: what a file may be named after
+_MOST_ROWS = 250_000  # a hundred times the most seen; a hostile record would be millions
 _SCORE = re.compile(r"\d+(\.\d+)?")
 
 
@@ -38,8 +41,10 @@ class Osv:
     def parse(self, content: bytes) -> tuple[Advisory]:
         """The advisory in the file. Raises RecordError, with the path of the field in `where`."""
         record = typed.decode(_RECORD, content)
-        if not record.id or not record.id.isprintable():
+        if not 0 < len(record.id) <= _LONGEST_IDENTIFIER or not record.id.isprintable():
             raise RecordError("expected an identifier", where="id")
+        if len(record.affected or ()) > _MOST_ROWS:
+            raise RecordError(f"more than {_MOST_ROWS} packages", where="affected")
         typed.moment(record.modified, "modified")
         return (_advisory(record, publisher_of(record.id, _first_ecosystem(record))),)
 
@@ -73,9 +78,12 @@ def _distinct(values: Iterable[_Value] | None) -> tuple[_Value, ...]:
 def _summary(record: OsvRecord) -> str:
     """The summary, or else the first line of the details, shortened to a line of a report."""
     if record.summary and record.summary.strip():
-        return record.summary.strip()
-    first = (record.details or "").strip().partition("\n")[0].strip()
-    return first if len(first) <= _SUMMARY_LENGTH else f"{first[: _SUMMARY_LENGTH - 1].rstrip()}…"
+        return _shortened(record.summary.strip(), _LONGEST_SUMMARY)
+    return _shortened((record.details or "").strip().partition("\n")[0].strip(), _SUMMARY_LENGTH)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def _ratings(severities: Iterable[OsvSeverity] | None, publisher: Publisher) -> Iterator[Rating]:

@@ -32,8 +32,8 @@ class Golang(Publisher):
 
 def _numbering(said: _Row) -> str:
     events = [event for found in said.custom_ranges or () for event in found.events or ()]
-    named = [(event.introduced, "introduced") for event in events] + [(event.fixed, "fixed") for event in events]
-    told = [f"{what} {version}" for version, what in named if version not in {None, "0"}]
+    ends = [end for event in events for end in (("introduced", event.introduced), ("fixed", event.fixed))]
+    told = [f"{what} {version}" for what, version in ends if version not in {None, "0"}]
     return f"by the project's own numbering: {', '.join(told)}" if told else ""
 
 

@@ -25,6 +25,7 @@ _FIX_STATES = {
 _LABEL = re.compile(r"^(Low|Moderate|Important|Critical): |\((Low|Moderate|Important|Critical)\)$")
 _STREAM = re.compile(r"(?<![\w./+-])([A-Za-z0-9][\w.+-]*:[A-Za-z0-9][\w.+-]*)(?=[ /])")
 _MODULE_BUILD = re.compile(r"(?P<name>[\w.+-]+):(?P<stream>[\w.+]+(?:-[\w.+]+)*?)-\d{10,}\.[0-9a-f]{8}")
+_LONGEST = 500  # characters of a text that is searched
 _BUILT_IN_MODULE = re.compile(r"[.+]module[_+]el")
 
 
@@ -47,15 +48,15 @@ class RedHat(Publisher):
     def word(self, record: OsvRecord, row: OsvAffected) -> Word:  # noqa: ARG002 - the row says all
         """A fix that is named by the build of a whole module gives no package's version: nobody can compare it."""
         said = free_form(_ROW, row.ecosystem_specific, "ecosystem_specific")
-        build = _MODULE_BUILD.fullmatch(said.raw_package or "")
+        build = _MODULE_BUILD.fullmatch((said.raw_package or "")[:_LONGEST])
         if build and not row.ranges:
             note = (
                 f"fixed by {said.advisory or 'an advisory'} in the module {build[0]}, whose packages it does not tell"
             )
             stream = f"{build['name']}:{build['stream']}"
             return Word(status=Status.UNKNOWN, note=note, module=stream, cpe=said.cpe or "", name=build["name"])
-        state = (said.fix_state or "").lower()
-        return Word(status=_FIX_STATES.get(state), note=state, module=said.module or "", cpe=said.cpe or "")
+        state = said.fix_state or ""
+        return Word(status=_FIX_STATES.get(state.lower()), note=state, module=said.module or "", cpe=said.cpe or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +71,14 @@ class Rebuild(Publisher):
     def word(self, record: OsvRecord, row: OsvAffected) -> Word:
         """Packages built in a module belong to the one stream that the summary names, if it names one."""
         fixes = [event.fixed for found in row.ranges or () for event in found.events or () if event.fixed is not None]
-        streams = _STREAM.findall(record.summary or "")
-        streams = [name for name in streams if not name.startswith(self.prefixes)]
+        streams = _STREAM.findall((record.summary or "")[:_LONGEST])
         if len(streams) == 1 and any(_BUILT_IN_MODULE.search(fix) for fix in fixes):
             return Word(module=streams[0])
         return Word()
 
     def ratings(self, record: OsvRecord) -> tuple[Rating, ...]:
         """The severity that the summary begins with, or ends with in brackets."""
-        found = _LABEL.search(record.summary or "")
+        found = _LABEL.search((record.summary or "")[:_LONGEST])
         return label(self.name, found[1] or found[2]) if found else ()
 
     def informational(self, record: OsvRecord) -> bool:
