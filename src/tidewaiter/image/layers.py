@@ -27,11 +27,11 @@ Advance = Callable[[int], None]
 class Collector(Protocol):
     """Who wants files. Used by one thread."""
 
-    def wants(self, path: str, size: int) -> bool:
+    def wants(self, path: str, size: int, /) -> bool:
         """Whether to take the regular file at this clean path, which has `size` bytes."""
         ...
 
-    def take(self, path: str, content: bytes) -> None:
+    def take(self, path: str, content: bytes, /) -> None:
         """The content of a file that was wanted."""
         ...
 

@@ -41,13 +41,14 @@ class Names:
     def note(self, entries: Entries) -> None:
         """Take in all entries. Raises LimitError beyond `entries` or `links`, and what reading them raises."""
         write, wants, most = self._records.write, self._wants(), self._limits.entries
+        longest = min(_LONGEST_PLAIN, self._limits.name_bytes)
         for kind, name, size, link in entries:
             self.count += 1
             if self.count > most:
                 raise LimitError(f"it has more than {most:,} names", limit="entries")
             path = name[2:] if name[:2] == b"./" else name
             odd = b"/." in path or b"//" in path or path[:1] in _ODD_STARTS or path[-1:] == b"/" or b"\0" in path
-            if odd or kind != FILE or len(path) > _LONGEST_PLAIN:
+            if odd or kind != FILE or len(path) > longest:
                 self._note_odd(entries, kind, path, size, link)
                 continue
             write(b"f" + path + b"\0")
