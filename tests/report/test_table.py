@@ -127,6 +127,20 @@ def test_gaps_are_always_printed_and_alike_ones_together() -> None:
     assert drawn.count("is no JSON at byte 12") == 1
 
 
+def test_a_summary_does_not_repeat_the_name_before_it() -> None:
+    found = finding(OPENSSL, "CVE-2024-1", Severity.LOW, fixed("2"), summary="CVE-2024-1: openssl: reads too far")
+    drawn = render([replace(SMALL, findings=(found,))], width=200, colour=False)
+    assert drawn.count("CVE-2024-1") == 1
+    assert "openssl: reads too far" in drawn
+
+
+def test_many_findings_of_a_severity_stand_before_few() -> None:
+    one = finding(BASH, "CVE-1", Severity.HIGH, fixed("2"))
+    two = [finding(OPENSSL, name, Severity.HIGH, fixed("2")) for name in ("CVE-2", "CVE-3")]
+    drawn = render([replace(SMALL, findings=(one, *two))], width=120, colour=False)
+    assert drawn.index("\n  openssl ") < drawn.index("\n  bash ")
+
+
 def test_hidden_findings_are_said() -> None:
     drawn = render([replace(SMALL, hidden=12)], width=120, colour=False)
     assert "12 more hidden by the filters" in drawn

@@ -30,6 +30,7 @@ _FIX_WORDS = {
     FixState.UNKNOWN: "unknown",
 }
 _VERSIONS_SHOWN = 3
+_WORST_FIRST = sorted(Severity, reverse=True)
 _SUMMARY_LEAST = 24
 _INDENT = "  "
 
@@ -45,8 +46,9 @@ class _Block:
 
     @property
     def weight(self) -> tuple[list[int], list[str]]:
-        """Sorts the worst block first: by its severities, then by name."""
-        return [-finding.severity.value for finding in self.findings], [package.name for package in self.packages]
+        """Sorts the worst block first: by how many it has of each severity from critical on, then by name."""
+        counts = Counter(finding.severity for finding in self.findings)
+        return [-counts[severity] for severity in _WORST_FIRST], [package.name for package in self.packages]
 
 
 def severity_counts(findings: Iterable[Finding]) -> Iterator[tuple[Severity, int, Style]]:
@@ -125,9 +127,9 @@ def _above(blocks: Sequence[_Block], columns: _Columns) -> Iterator[_Line]:
     widths = (0, *columns.right)
     for block in blocks:
         name, installed, layer = _head(block)
-        words = f"{name.text} {installed.text}" + (f" (layer {layer.text})" if layer.text else "")
-        for line in wrap(words, columns.width):
-            yield (Cell(line, name.style),), (columns.width,)
+        brought = f" (layer\0{layer.text})" if layer.text else ""
+        for line in wrap(f"{name.text} {installed.text}{brought}", columns.width):
+            yield (Cell(line.replace("\0", " "), name.style),), (columns.width,)
         for finding in block.findings:
             for cells in _finding_lines(finding, columns):
                 yield (Cell(""), *cells), widths
@@ -140,8 +142,13 @@ def _titles(titles: Sequence[Cell], widths: Sequence[int]) -> tuple[Cell, ...]:
 def _finding_lines(finding: Finding, columns: _Columns) -> list[tuple[Cell, ...]]:
     row: tuple[Cell, ...] = _row(finding)
     if len(columns.right) > len(row):
-        row = (*row, Cell(shorten(clean(finding.summary), columns.right[-1]), Style.DIM))
+        row = (*row, Cell(shorten(_summary(finding), columns.right[-1]), Style.DIM))
     return wrap_row(row, columns.right)
+
+
+def _summary(finding: Finding) -> str:
+    """The summary without the vulnerability's own name, with which many publishers begin it."""
+    return clean(finding.summary.removeprefix(finding.vulnerability).lstrip(" :-"))
 
 
 def _blocks(findings: Sequence[Finding]) -> list[_Block]:

@@ -52,7 +52,7 @@ def _escape(char: str) -> str:
 
 def columns_of(text: str) -> int:
     """How many columns of a terminal the text fills."""
-    if text.isascii():
+    if text.replace(ELLIPSIS, ".").isascii():
         return len(text)
     from rich.cells import cell_len
 
