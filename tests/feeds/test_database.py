@@ -212,6 +212,18 @@ def test_of_two_texts_as_new_both_speak(record: Record, pack: Pack, opened: Open
         assert database.manifest().inputs[0].superseded == 2
 
 
+def test_a_twin_of_a_withdrawn_text_matches_only_if_its_own_header_does(
+    record: Record, pack: Pack, opened: Opened
+) -> None:
+    for number in range(8):  # which of the two headers counts is a matter of their digests
+        live = record("GHSA-1", summary=f"{number}")
+        withdrawn = record("GHSA-1", summary=f"{number}", withdrawn="2024-02-01T00:00:00Z")
+        folder = pack({"1.json": live, "2.json": withdrawn}, folder=f"{number}")
+        with opened(folder) as database:
+            matches = len(database.candidates([("npm", "left-pad")]))
+            assert matches == (not database.advisories([0])[0].withdrawn)
+
+
 def test_nothing_of_an_older_twin_survives_a_newer_text(record: Record, pack: Pack, opened: Opened) -> None:
     folder = pack(
         {
