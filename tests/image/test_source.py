@@ -3,6 +3,7 @@
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -10,7 +11,7 @@ from tidewaiter.errors import SourceError, UsageError
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.source import Image, open_images
 from tidewaiter.model.gap import Why
-from tidewaiter.model.image import Platform
+from tidewaiter.model.image import Digest, Platform, Reference
 from tidewaiter.simulator.archives import (
     Maker,
     docker_archive_files,
@@ -24,11 +25,13 @@ from tidewaiter.simulator.images import (
     Built,
     Compression,
     Symlink,
+    as_json,
     build_artifact,
     build_attestation,
     build_image,
     build_index,
     build_layer,
+    describe,
     sha256,
 )
 
@@ -124,14 +127,15 @@ class TestLayouts:
         assert only(f"oci-archive:{folder}:v1").identity.digest == SMALL.digest
 
     def test_images_without_names_and_platforms_are_images_of_their_own(self, tmp_path: Path) -> None:
-        files = layout_files([SMALL, build_image([BASE])])
-        files["index.json"] = (
-            files["index.json"]
-            .replace(b'"platform":{"architecture":"amd64","os":"linux"},', b"")
-            .replace(b',"platform":{"architecture":"amd64","os":"linux"}', b"")
-        )
-        assert b"platform" not in files["index.json"]
-        assert len(opened(write_tar(tmp_path / "it", files))) == 2
+        images = [SMALL, for_platform(ARM)]
+        entries = [describe(image.document, image.media_type) for image in images]
+        files = {**layout_files(images), "index.json": as_json({"schemaVersion": 2, "manifests": entries})}
+        platforms = [str(image.identity.platform) for image in opened(write_tar(tmp_path / "it", files))]
+        assert platforms == ["linux/amd64", "linux/arm64"]
+
+    def test_images_without_names_that_say_their_platforms_are_one_image(self, tmp_path: Path) -> None:
+        image = only(write_layout(tmp_path / "it", [for_platform(ARM), SMALL]))
+        assert image.identity.digest == SMALL.digest
 
     def test_a_name_that_is_not_there_is_answered_with_those_that_are(self, tmp_path: Path) -> None:
         folder = write_layout(tmp_path / "it", {"v1": SMALL, "v2": build_image([BASE])})
@@ -285,6 +289,14 @@ class TestDockerArchives:
         with pytest.raises(SourceError, match="it cannot be read"):
             blob.open()
 
+    def test_runs_of_zeros_in_an_unpacked_copy_take_no_room(self, tmp_path: Path) -> None:
+        built = build_image([build_layer({"zeros": bytes(8 << 20)}, compression="")])
+        path = write_docker_archive(tmp_path / "it", {"app:v1": built}, compression="gzip")
+        with open_images(str(path), platform=None, all_platforms=False, limits=Limits(), registry=None) as (image,):
+            assert image.blobs[0].plain is not None
+            assert Path(image.blobs[0].plain[0]).stat().st_blocks * 512 < 4 << 20
+            assert stored(image) == [built.layers[0].tar]
+
     def test_layers_that_are_links_to_others_are_found(self, tmp_path: Path) -> None:
         images = {"one:1": build_image([BASE]), "two:1": build_image([TOP, BASE])}
         files = docker_archive_files(images)
@@ -344,6 +356,19 @@ class TestDockerArchives:
             opened(path, platform=ARM)
 
 
+class Refusing:
+    """A registry that gives nothing but the text of the reference."""
+
+    def reference(self, text: str) -> Reference:
+        raise UsageError(f"asked for {text}")
+
+    def manifest(self, reference: Reference, *, ceiling: int) -> tuple[bytes, str]:
+        raise NotImplementedError
+
+    def blob(self, reference: Reference, digest: Digest, size: int) -> BinaryIO:
+        raise NotImplementedError
+
+
 class TestTargets:
     def test_a_root_file_system_is_known_by_its_folders(self, tmp_path: Path) -> None:
         (tmp_path / "etc").mkdir()
@@ -368,11 +393,27 @@ class TestTargets:
             opened(f"{scheme}:{tmp_path}/none:v1")
 
     @pytest.mark.parametrize(
-        "target", ["alpine", "alpine:3", "registry:alpine", "docker://alpine", "registry:5000/a", "docker:alpine"]
+        ("target", "reference"),
+        [
+            ("alpine", "alpine"),
+            ("alpine:3", "alpine:3"),
+            ("registry:alpine", "alpine"),
+            ("registry://x.io/a", "x.io/a"),
+            ("docker://alpine", "alpine"),
+            ("docker:alpine", "alpine"),
+            ("registry:5000/a", "registry:5000/a"),
+            ("registry:registry:5000/a", "registry:5000/a"),
+            ("registry:image.tar", "image.tar"),
+        ],
     )
-    def test_all_else_is_a_reference(self, target: str) -> None:
+    def test_all_else_is_a_reference(self, target: str, reference: str) -> None:
         with pytest.raises(UsageError, match="names an image in a registry"):
             opened(target)
+        with (
+            pytest.raises(UsageError, match=f"asked for {reference}$"),
+            open_images(target, platform=None, all_platforms=False, limits=Limits(), registry=Refusing),
+        ):
+            raise AssertionError
 
     def test_an_existing_path_goes_before_a_reference(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

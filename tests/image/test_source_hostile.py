@@ -87,6 +87,13 @@ class TestNoImages:
             assert isinstance(error, MalformedError)
             assert error.where == str(path)
 
+    def test_a_bomb_that_is_no_tar_is_not_unpacked(self, tmp_path: Path) -> None:
+        path = tmp_path / "it.gz"
+        path.write_bytes(gzip.compress(bytes(8 << 20)))
+        error = failure(path, Limits(archive_bytes=4 << 20))
+        assert isinstance(error, SourceError)
+        assert "no tar archive inside" in error.what
+
     def test_a_bomb_of_zeros_takes_neither_disk_nor_memory(self, tmp_path: Path) -> None:
         path = tmp_path / "it.gz"
         member = tarfile.TarInfo("manifest.json")
@@ -149,6 +156,14 @@ class TestTars:
         error = failure(write_tar(tmp_path / "it", {**files, "manifest.json": as_json([entry])}))
         assert isinstance(error, MalformedError)
         assert "the archive has no file" in str(error)
+
+    def test_a_member_that_leads_upwards_is_not_there(self, tmp_path: Path) -> None:
+        files = docker_archive_files({"a:1": IMAGE})
+        (entry,) = json.loads(bytes(files["manifest.json"]))  # type: ignore[arg-type]  # it is bytes
+        files["../config"] = files[entry["Config"]]
+        manifest = as_json([{**entry, "Config": "../config"}])
+        error = failure(write_tar(tmp_path / "it", {**files, "manifest.json": manifest}))
+        assert "the archive has no file '../config'" in str(error)
 
     def test_links_do_not_lead_out_of_the_archive(self, tmp_path: Path) -> None:
         secret = tmp_path / "secret"

@@ -119,6 +119,16 @@ def test_wrong_bytes_stop_the_image(registry: SimulatedRegistry, client: Registr
         opened(registry.push("a/b", "v1", build_index([IMAGE])), client)
 
 
+def test_a_manifest_of_another_size_than_its_index_promises_stops_the_image(
+    registry: SimulatedRegistry, client: RegistryClient
+) -> None:
+    index = as_json({"schemaVersion": 2, "manifests": [{**IMAGE.descriptor(), "size": len(IMAGE.document) + 1}]})
+    media_type = "application/vnd.oci.image.index.v1+json"
+    lying = Built(document=index, media_type=media_type, manifests=IMAGE.manifests, blobs=IMAGE.blobs)
+    with pytest.raises(MalformedError, match="were promised"):
+        opened(registry.push("a/b", "v1", lying), client)
+
+
 def test_ceilings_hold_for_what_a_registry_sends(registry: SimulatedRegistry, client: RegistryClient) -> None:
     reference = registry.push("a/b", "v1", IMAGE)
     for limits, name in ((Limits(manifest_bytes=10), "manifest_bytes"), (Limits(config_bytes=10), "config_bytes")):

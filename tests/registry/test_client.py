@@ -260,7 +260,38 @@ class TestBlobs:
         registry.faults.endless = True
         client = connect()
         reference = client.reference(registry.push("a/b", "v1", image))
-        with pytest.raises(MalformedError, match="more than the"):
+        with pytest.raises(MalformedError, match="were promised"):
+            pulled(client, reference, image.layers[1].stored)
+
+    @pytest.mark.parametrize("difference", [-1, 1])
+    def test_a_blob_of_another_size_than_promised_is_refused_at_once(
+        self, registry: SimulatedRegistry, connect: Connect, image: Built, difference: int
+    ) -> None:
+        client = connect()
+        reference = client.reference(registry.push("a/b", "v1", image))
+        blob = image.layers[1].stored
+        with pytest.raises(
+            MalformedError, match=f"it has {len(blob)} bytes, and {len(blob) + difference} were promised"
+        ):
+            pulled(client, reference, blob, len(blob) + difference)
+        assert len(registry.asked_for("blobs")) == 1
+
+    def test_an_end_before_the_promised_size_is_a_lost_connection(
+        self, registry: SimulatedRegistry, connect: Connect, image: Built
+    ) -> None:
+        registry.faults.drop_at, registry.faults.drops, registry.faults.unsized = 100_000, 2, True
+        client = connect()
+        blob = image.layers[1].stored
+        assert pulled(client, client.reference(registry.push("a/b", "v1", image)), blob) == blob
+        assert len(registry.asked_for("blobs")) == 3
+
+    def test_a_stream_without_a_length_and_an_end_is_cut(
+        self, registry: SimulatedRegistry, connect: Connect, image: Built
+    ) -> None:
+        registry.faults.unsized = registry.faults.endless = True
+        client = connect()
+        reference = client.reference(registry.push("a/b", "v1", image))
+        with pytest.raises(MalformedError, match="it has more than the"):
             pulled(client, reference, image.layers[1].stored)
 
     def test_a_token_is_renewed_when_a_pull_goes_on(

@@ -94,8 +94,6 @@ class Archive:
             if number >= limits.archive_members:
                 what = f"it has more than {limits.archive_members} members, and an archive of images has fewer"
                 raise LimitError(what, limit="archive_members")
-            if hops.at + size > hops.end:
-                raise MalformedError(f"it ends early, inside its member {os.fsdecode(name)!r}")
             path = clean(os.fsdecode(name))
             if path is not None:  # of two members with one name the last counts, as it does when they are unpacked
                 self._members[path] = _Member(kind, hops.at, size, os.fsdecode(target))
@@ -107,10 +105,10 @@ class _Hops:
     def __init__(self, handle: int) -> None:
         self.handle = handle
         self.at = 0
-        self.end = os.fstat(handle).st_size
+        self._end = os.fstat(handle).st_size
 
     def block(self, after: int, padding: int) -> bytes:
-        if self.at + after - padding > self.end:
+        if self.at + after - padding > self._end:
             raise MalformedError("it ends early, inside a member")
         self.at += after
         block = os.pread(self.handle, BLOCK, self.at)
@@ -128,12 +126,12 @@ class _Hops:
 
 
 def starts_tar(content: bytes) -> bool:
-    """Whether the content starts with a tar header, by its checksum, or with the end of an empty archive."""
+    """Whether the content starts with a tar header, by its checksum. One without any members is none."""
     block = content[:BLOCK]
     written = block[148:156].strip(b" \0").partition(b"\0")[0].rstrip(b" ")
     if len(block) < BLOCK or written.translate(None, b"01234567"):
         return False
-    return not any(block) or int(written or b"0", 8) == sum(block) - sum(block[148:156]) + 8 * 0x20
+    return int(written or b"0", 8) == sum(block) - sum(block[148:156]) + 8 * 0x20
 
 
 def clean(name: str) -> str | None:

@@ -1,6 +1,5 @@
 """Archives that are compressed as a whole, as by `docker save | gzip`: unpacked once to a file without a name."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,8 @@ def plain_file(path: str, where: str, limits: Limits) -> Iterator[str]:
     if not compression:
         yield path
         return
+    import tempfile
+
     with tempfile.TemporaryFile(prefix="tidewaiter-") as copy:
         link = f"/proc/self/fd/{copy.fileno()}"
         if not Path(link).exists():
@@ -47,7 +48,7 @@ def _copy(chunks: Iterator[bytes], copy: BinaryIO, where: str, ceiling: int) -> 
         try:
             _write(chunk, copy, size)
         except OSError as error:
-            advice = f"Unpack it first, or point TMPDIR to a larger disk than that of {tempfile.gettempdir()}."
+            advice = "Unpack it first, or let TMPDIR name a folder on a larger disk."
             raise SourceError(f"it cannot be unpacked: {error.strerror}", where=where, advice=advice) from error
     copy.flush()
 

@@ -78,6 +78,10 @@ class _ResumingReader(io.RawIOBase):
             if part is None or part.first != self._at or part.total not in (None, self._size):
                 raise MalformedError("the registry goes on with other bytes than it was asked for", where=self._where)
             return
+        size = answer.headers.get("Content-Length", "")
+        if size.isdecimal() and size.lstrip("0") != str(self._size or ""):
+            what = f"it has {size} bytes, and {self._size} were promised"
+            raise MalformedError(what, where=self._where)
         left = self._at
         while left:
             skipped = answer.read(min(left, _BUFFER), decode_content=False)

@@ -53,9 +53,10 @@ class Faults:
     `drop_at`: blobs' connections end after so many bytes of an answer, `drops` times. `answers`: statuses with
     headers for the next requests, instead of what they ask for. `ignore_range`: the whole blob is always sent.
     `wrong_range`: a part starts one byte late. `corrupt`: digests whose bytes are sent with one of them changed.
-    `pause`: seconds before each chunk of a body. `redirect`: the address of another registry that holds the
-    blobs. `redirect_to`: any address. `refuse_authorization`: a request with one is refused, as by a storage with
-    signed addresses. `lying_digest`: the header names another digest. `endless`: bodies go on after their end.
+    `unsized`: blobs come without a length and end with the connection. `pause`: seconds before each chunk of a
+    body. `redirect`: the address of another registry that holds the blobs. `redirect_to`: any address.
+    `refuse_authorization`: a request with one is refused, as by a storage with signed addresses. `lying_digest`: the
+    header names another digest. `endless`: bodies go on after their end.
     """
 
     drop_at: int = 0
@@ -64,6 +65,7 @@ class Faults:
     ignore_range: bool = False
     wrong_range: bool = False
     corrupt: set[Digest] = field(default_factory=set)
+    unsized: bool = False
     pause: float = 0
     redirect: str = ""
     redirect_to: str = ""
@@ -371,6 +373,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, size: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(size)}.items():
+        unsized = self._faults.unsized and headers.get("Content-Type") == _BYTES
+        length = {"Connection": "close"} if unsized else {"Content-Length": str(size)}
+        for name, value in {**headers, **length}.items():
             self.send_header(name, value)
         self.end_headers()
