@@ -68,17 +68,27 @@ def test_settings_are_read_from_the_file_of_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("tidewaiter.toml").write_text('[scan]\nseverity = ["wrong"]\n')
+    Path("tidewaiter.toml").write_text('[scan]\nseverity = ["terrible"]\n')
     assert run(["scan", "image"]) == 3
-    assert "wrong" in capsys.readouterr().err
+    assert "terrible" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["[scan\n", "[unknown]\nx = 1\n", "scan = 3\n"])
-def test_a_broken_settings_file_is_named(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[scan\n", "settings.toml"),
+        ("[unknown]\nx = 1\n", "settings.toml"),
+        ("scan = 3\n", "settings.toml"),
+        ("[scan]\nfromat = 'json'\n", "fromat"),
+        ("[db.build]\nform = 'x'\n", "form"),
+    ],
+)
+def test_a_wrong_setting_is_named(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(text)
-    assert run(["--config", str(path), "scan", "image"]) == 3
-    assert str(path) in capsys.readouterr().err
+    command = ["db", "build", "--from", str(tmp_path)] if "db" in text else ["scan", "image"]
+    assert run(["--config", str(path), *command]) == 3
+    assert said in capsys.readouterr().err
 
 
 def test_the_environment_sets_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

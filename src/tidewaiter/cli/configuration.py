@@ -2,8 +2,12 @@
 
 import os
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from tidewaiter.errors import UsageError
+
+if TYPE_CHECKING:
+    from click import Command
 
 _FILE = "tidewaiter.toml"
 
@@ -32,4 +36,26 @@ def _read(path: str, commands: Collection[str]) -> dict[str, dict[str, object]]:
             raise UsageError(
                 f"unknown table or setting {name!r}", where=path, advice=f"Known are {', '.join(commands)}"
             )
-    return {name: {key.replace("-", "_"): value for key, value in table.items()} for name, table in tables.items()}
+    return {name: _with_option_names(table) for name, table in tables.items()}
+
+
+def _with_option_names(table: dict[str, object]) -> dict[str, object]:
+    """Keys as click knows them; `[db.build]` is a table in a table."""
+    return {
+        key.replace("-", "_"): _with_option_names(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+    }
+
+
+def check(settings: object, command: "Command", name: str) -> None:
+    """Raises UsageError for a setting that the command has no option for."""
+    if not isinstance(settings, dict):
+        raise UsageError(f"[{name}] is a table of settings", where=_FILE)
+    options = {parameter.name for parameter in command.params}
+    subcommands = getattr(command, "commands", {})
+    for key, value in settings.items():
+        if key in subcommands:
+            check(value, subcommands[key], f"{name}.{key}")
+        elif key not in options:
+            known = ", ".join(sorted({*(each for each in options if each), *subcommands}))
+            raise UsageError(f"[{name}] has no setting {key!r}", where=_FILE, advice=f"Known are {known}")

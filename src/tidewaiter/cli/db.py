@@ -1,16 +1,20 @@
 """`tidewaiter db`: the advisory database."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from tidewaiter.cli.database_path import default_database
+from tidewaiter.cli.options import format_option
 
 if TYPE_CHECKING:  # rich and the database are imported only where they are used
-    from rich.console import Console
+    from rich.table import Table
 
     from tidewaiter.feeds.manifest import Manifest
+
+_COUNTED = frozenset({"advisories", "rows", "withdrawn", "superseded", "broken"})
 
 
 @click.group("db")
@@ -70,22 +74,21 @@ def build_command(folders: tuple[str, ...], output: str, *, quiet: bool) -> int:
 @command.command("status")
 @click.option(
     "--db",
-    "database",
     type=click.Path(dir_okay=False),
     default=default_database,
     show_default="advisories.db in the user's data folder",
     help="The database.",
 )
-@click.option("--format", "-f", "format_", type=click.Choice(("table", "json")), default="table", show_default=True)
-def status_command(database: str, format_: str) -> int:
+@format_option(("table", "json"))
+def status_command(db: str, format: str) -> int:  # noqa: A002 - click passes options by their names
     """Show what the database holds: feeds, how many advisories, how new, for which ecosystems."""
     from tidewaiter.cli.exit import Exit
     from tidewaiter.cli.judging import opened
     from tidewaiter.cli.sink import write
 
-    with opened(database) as advisories:
+    with opened(db) as advisories:
         manifest = advisories.manifest()
-    if format_ == "json":
+    if format == "json":
         write(_json(manifest), None)
     else:
         _print(manifest)
@@ -104,25 +107,54 @@ def _json(manifest: "Manifest") -> str:
 def _print(manifest: "Manifest") -> None:
     from rich.console import Console
 
-    console = Console(file=sys.stdout, soft_wrap=False)
-    _print_feeds(manifest, console)
-    _print_ecosystems(manifest, console)
+    from tidewaiter.report.catalog import canvas_of_stdout
+
+    canvas = canvas_of_stdout()
+    console = Console(file=sys.stdout, width=canvas.width, no_color=not canvas.colour, highlight=False, markup=False)
+    console.print(_table(("feed", "advisories", "rows", "withdrawn", "broken", "newest"), _feeds(manifest)))
+    console.print()
+    console.print(_table(("read from", "advisories", "rows", "superseded", "broken", "newest"), _inputs(manifest)))
+    console.print()
+    console.print(_table(("ecosystem", "rows", "releases, with their rows"), _ecosystems(manifest)))
 
 
-def _print_feeds(manifest: "Manifest", console: "Console") -> None:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("feed")
-    for heading in ("advisories", "rows", "withdrawn", "broken"):
-        table.add_column(heading, justify="right")
-    table.add_column("newest")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    for heading in headings:
+        number = heading in _COUNTED
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _feeds(manifest: "Manifest") -> Iterable[Sequence[object]]:
     for feed in manifest.feeds:
-        counts = (feed.advisories, feed.affected, feed.withdrawn, feed.broken)
-        table.add_row(feed.name, *(f"{count:,}" for count in counts), feed.newest[:10])
-    console.print(table)
+        yield feed.name, feed.advisories, feed.affected, feed.withdrawn, feed.broken, feed.newest[:10]
 
 
-def _print_ecosystems(manifest: "Manifest", console: "Console") -> None:
-    listed = ", ".join(f"{name} {rows:,}" for name, rows in sorted(manifest.ecosystems.items()))
-    console.print(f"\n{len(manifest.ecosystems)} ecosystems, with their rows: {listed}", markup=False, highlight=False)
+def _inputs(manifest: "Manifest") -> Iterable[Sequence[object]]:
+    for read in manifest.inputs:
+        yield read.name, read.advisories, read.affected, read.superseded, read.broken, read.newest[:10]
+
+
+def _ecosystems(manifest: "Manifest") -> Iterable[Sequence[object]]:
+    """One line an ecosystem: its releases are those behind its first colon."""
+    releases: dict[str, dict[str, int]] = {}
+    for name, rows in manifest.ecosystems.items():
+        base, _, release = name.partition(":")
+        releases.setdefault(base, {})[release] = rows
+    for base, counts in sorted(releases.items()):
+        listed = (f"{name} {rows:,}" for name, rows in sorted(counts.items(), key=_naturally) if name)
+        yield base, sum(counts.values()), ", ".join(listed)
+
+
+def _naturally(counted: tuple[str, int]) -> list[tuple[int, str]]:
+    """Sorts `9` before `10`."""
+    import re
+
+    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", counted[0])]

@@ -49,12 +49,11 @@ def _show(folder: "Path") -> int:
     _run(f"tidewaiter db build --from {folder}/advisories --output {database}")
     build([write_advisories(folder / "advisories")], database, warn=lambda text: click.echo(text, err=True))
     _run(f"tidewaiter scan --db {database} {images[0]} {images[1]}")
-    nothing = Choices.of_options(
-        platform=None, all_platforms=False, insecure=False, verify=False, limits=(), quiet=True
-    )
-    chosen = Filter.of_options(severities=(), only_fixed=False, fail_on="unknown")
+    options = dict.fromkeys(("all_platforms", "insecure", "verify", "only_fixed"), False)
+    defaults = {**options, "platform": None, "limit": (), "quiet": True, "severity": (), "fail_on": "unknown"}
+    chosen = Filter.of_options(defaults)
     with opened(str(database)) as advisories:
-        done = tuple(reports(inventories(map(str, images), nothing), advisories, chosen))
+        done = tuple(reports(inventories(map(str, images), Choices.of_options(defaults)), advisories, chosen))
     write(render_reports(done, "table"), None)
     code = exit_code(done, chosen)
     click.echo(f"\nThat command would end with exit code {code.value}: {code.name.lower()}.", err=True)

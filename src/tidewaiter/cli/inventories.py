@@ -1,9 +1,9 @@
 """From the targets of a command line to inventories: what cannot be opened becomes an inventory that says so."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidewaiter.cli.ceilings import with_limits
 from tidewaiter.cli.progress import shown
@@ -49,26 +49,17 @@ class Choices:
     quiet: bool
 
     @classmethod
-    def of_options(
-        cls,
-        *,
-        platform: str | None,
-        all_platforms: bool,
-        insecure: bool,
-        verify: bool,
-        limits: Iterable[str],
-        quiet: bool,
-    ) -> "Choices":
+    def of_options(cls, options: Mapping[str, Any]) -> "Choices":
         """The options' values, checked. Raises UsageError."""
-        if platform and all_platforms:
+        if options["platform"] and options["all_platforms"]:
             raise UsageError("--platform and --all-platforms exclude each other")
         return cls(
-            platform=_platform(platform),
-            all_platforms=all_platforms,
-            insecure=insecure,
-            verify=verify,
-            limits=with_limits(limits),
-            quiet=quiet,
+            platform=_platform(options["platform"]),
+            all_platforms=options["all_platforms"],
+            insecure=options["insecure"],
+            verify=options["verify"],
+            limits=with_limits(options["limit"]),
+            quiet=options["quiet"],
         )
 
 
@@ -84,7 +75,7 @@ def inventories(targets: Iterable[str], choices: Choices) -> Iterator[Inventory]
         except UsageError:
             raise
         except TidewaiterError as error:
-            yield _failed(ImageIdentity(reference=target), error)
+            yield failed(ImageIdentity(reference=target), error)
 
 
 def _inventories(target: str, choices: Choices) -> Iterator[Inventory]:
@@ -100,10 +91,11 @@ def _inventories(target: str, choices: Choices) -> Iterator[Inventory]:
                 with shown(quiet=choices.quiet) as progress:
                     yield look(image, limits=choices.limits, verify=choices.verify, progress=progress)
             except TidewaiterError as error:
-                yield _failed(image.identity, error)
+                yield failed(image.identity, error)
 
 
-def _failed(identity: ImageIdentity, error: TidewaiterError) -> Inventory:
+def failed(identity: ImageIdentity, error: TidewaiterError) -> Inventory:
+    """An inventory that holds nothing but the failure, which is told on stderr too."""
     print(f"tidewaiter: {error}", file=sys.stderr)  # noqa: T201 - the command line speaks here
     stage, why = next(
         ((stage, why) for kind, stage, why in _REASONS if isinstance(error, kind)), (Stage.IMAGE, Why.MALFORMED)

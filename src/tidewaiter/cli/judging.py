@@ -1,9 +1,9 @@
 """From inventories to reports: opens the database, judges, and applies the filters that the user chose."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidewaiter.cli.exit import Exit
 from tidewaiter.errors import DatabaseError
@@ -25,10 +25,11 @@ class Filter:
     fail_on: Severity
 
     @classmethod
-    def of_options(cls, *, severities: Iterable[str], only_fixed: bool, fail_on: str) -> "Filter":
+    def of_options(cls, options: Mapping[str, Any]) -> "Filter":
         """The options' values."""
-        wanted = frozenset(Severity.parse(name) for name in severities)
-        return cls(severities=wanted or frozenset(Severity), only_fixed=only_fixed, fail_on=Severity.parse(fail_on))
+        wanted = frozenset(Severity.parse(name) for name in options["severity"])
+        fail_on = Severity.parse(options["fail_on"])
+        return cls(severities=wanted or frozenset(Severity), only_fixed=options["only_fixed"], fail_on=fail_on)
 
     def keeps(self, finding: Finding) -> bool:
         """Whether the finding is shown and counted."""

@@ -1,12 +1,13 @@
 """The `tidewaiter` command: finds the subcommand, imports only that, and turns what happened into an exit code."""
 
+import signal
 import sys
 from importlib import import_module
 
 import click
 
 import tidewaiter
-from tidewaiter.cli.configuration import default_map
+from tidewaiter.cli.configuration import check, default_map
 from tidewaiter.cli.exit import Exit
 from tidewaiter.errors import TidewaiterError, UsageError
 
@@ -54,10 +55,18 @@ def command(context: click.Context, config: str | None) -> None:
     Every option can also be set in the environment (TIDEWAITER_SCAN_FORMAT=json) or in tidewaiter.toml.
     """
     context.default_map = default_map(config, commands=_COMMANDS)
+    name = context.invoked_subcommand or ""
+    subcommand = command.get_command(context, name)
+    if subcommand is not None and name in context.default_map:
+        check(context.default_map[name], subcommand, name)
 
 
 def main() -> None:
-    """Run the command line of this process, and exit with one of `Exit`'s codes."""
+    """Run the command line of this process, and exit with one of `Exit`'s codes.
+
+    A termination ends it as an interrupt does: temporary files go, and no half report is written.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,6 +1,6 @@
 """The options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
@@ -23,7 +23,6 @@ def image_options(function: _Function) -> _Function:
         click.option("--verify", is_flag=True, help="Hash the plain layers of local archives too."),
         click.option(
             "--limit",
-            "limits",
             multiple=True,
             metavar="NAME=VALUE",
             help="Set a ceiling (layer_bytes=20GiB); repeatable. The names stand in docs/limits.md.",
@@ -37,7 +36,6 @@ def judging_options(function: _Function) -> _Function:
         function,
         click.option(
             "--db",
-            "database",
             type=click.Path(dir_okay=False),
             default=default_database,
             show_default="advisories.db in the user's data folder",
@@ -45,7 +43,6 @@ def judging_options(function: _Function) -> _Function:
         ),
         click.option(
             "--severity",
-            "severities",
             multiple=True,
             callback=_split,
             metavar="NAME[,NAME…]",
@@ -60,6 +57,11 @@ def judging_options(function: _Function) -> _Function:
             help="Exit with 1 only for findings at or above this severity.",
         ),
     )
+
+
+def format_option(formats: Sequence[str]) -> Callable[[_Function], _Function]:
+    """In which of these formats to report; the first is the default."""
+    return click.option("--format", "-f", type=click.Choice(formats), default=formats[0], show_default=True)
 
 
 def output_options(function: _Function) -> _Function:

@@ -4,17 +4,16 @@ from typing import Any
 
 import click
 
-from tidewaiter.cli.options import image_options, output_options
-
-_FORMATS = ("cyclonedx", "spdx", "json")
+from tidewaiter.cli.options import format_option, image_options, output_options
+from tidewaiter.report.catalog import INVENTORY_FORMATS
 
 
 @click.command("sbom")
 @click.argument("target")
-@click.option("--format", "-f", "format_", type=click.Choice(_FORMATS), default="cyclonedx", show_default=True)
+@format_option(INVENTORY_FORMATS)
 @image_options
 @output_options
-def command(target: str, format_: str, output: str | None, **options: Any) -> int:
+def command(target: str, **options: Any) -> int:
     """List what is installed in an image, as an SBOM.
 
     TARGET is what `tidewaiter scan` takes. Of several images in one target only the json format can tell.
@@ -24,7 +23,7 @@ def command(target: str, format_: str, output: str | None, **options: Any) -> in
     from tidewaiter.cli.sink import write
     from tidewaiter.report.catalog import render_inventories
 
-    found = tuple(inventories((target,), Choices.of_options(**options)))
-    write(render_inventories(found, format_), output)
+    found = tuple(inventories((target,), Choices.of_options(options)))
+    write(render_inventories(found, options["format"]), options["output"])
     gaps = [gap for inventory in found for gap in inventory.gaps]
     return Exit.of_result((), gaps, fail_on=None)

@@ -4,18 +4,17 @@ from typing import Any
 
 import click
 
-from tidewaiter.cli.options import image_options, judging_options, output_options
-
-_FORMATS = ("table", "json", "cyclonedx")
+from tidewaiter.cli.options import format_option, image_options, judging_options, output_options
+from tidewaiter.report.catalog import REPORT_FORMATS
 
 
 @click.command("scan")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@click.option("--format", "-f", "format_", type=click.Choice(_FORMATS), default="table", show_default=True)
+@format_option(REPORT_FORMATS)
 @judging_options
 @image_options
 @output_options
-def command(targets: tuple[str, ...], format_: str, output: str | None, **options: Any) -> int:
+def command(targets: tuple[str, ...], **options: Any) -> int:
     """Scan images for known vulnerabilities.
 
     TARGET is an archive of `docker save` or `podman save`, an OCI layout (folder or archive), a folder with a root file
@@ -27,10 +26,10 @@ def command(targets: tuple[str, ...], format_: str, output: str | None, **option
     from tidewaiter.cli.sink import write
     from tidewaiter.report.catalog import render_reports
 
-    chosen = Filter.of_options(**{name: options.pop(name) for name in ("severities", "only_fixed", "fail_on")})
-    database_path = options.pop("database")
-    choices = Choices.of_options(**options)
-    with opened(database_path) as database:
+    chosen = Filter.of_options(options)
+    choices = Choices.of_options(options)
+    with opened(options["db"]) as database:
         done = tuple(reports(inventories(targets, choices), database, chosen))
-    write(render_reports(done, format_, to_file=output is not None), output)
+    output = options["output"]
+    write(render_reports(done, options["format"], to_file=output is not None), output)
     return exit_code(done, chosen)

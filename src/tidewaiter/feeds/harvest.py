@@ -115,6 +115,7 @@ class _Reading:
             broken=counts["broken"],
             nameless=counts["nameless"],
             superseded=0,
+            newest=self.staging.newest(number),
         )
 
     def _stage(self, document: Document, number: int, counts: "Counter[str]") -> None:

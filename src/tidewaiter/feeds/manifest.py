@@ -8,11 +8,12 @@ from tidewaiter.model.advisory import Feed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A file that was read, or the plain files of one folder together (`npm/*`).
+    """A file that was read, or the JSON files of one folder together (`npm/*.json`).
 
     `name` is its path below the folder that was given, `digest` is of its bytes (`sha256:…`). `advisories` and
-    `affected` (rows) count what was read, `broken` the records that could not be, `superseded` the advisories that came
-    again, here or elsewhere, in a text that counts instead, `nameless` the rows that name no package (commits only).
+    `affected` count what was read, `broken` the records that could not be, `superseded` those for which another input
+    had a newer text, and `nameless` the rows that name no package (commits only). `newest` is the newest time that
+    they state, "" where nothing was read: a feed can be made of older and newer files.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Input:
     broken: int
     superseded: int
     nameless: int
+    newest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

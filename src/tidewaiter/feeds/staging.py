@@ -8,7 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -29,13 +29,15 @@ _OUT = -1
 class _Record:
     """What must be known of an advisory before all are there; its header lies in the spool.
 
-    An `orphan` names no vulnerability.
+    An `orphan` names no vulnerability. `spoken` is the newest time that it states: some publishers leave `modified` at
+    the year 1.
     """
 
     offset: int
     length: int
     digest: bytes
     modified: datetime
+    spoken: datetime
     source: int
     affected: int
     withdrawn: bool
@@ -61,6 +63,7 @@ class Staging:
         self._records: list[_Record] = []
         self._current: dict[tuple[str, str], int] = {}
         self._twins: list[tuple[int, int]] = []
+        self._newest: dict[int, datetime] = {}
         self._ecosystems: dict[str, int] = {}
         self._statements: dict[bytes, int] = {}
         self._packages: dict[tuple[str, str], array[int]] = {}
@@ -70,11 +73,16 @@ class Staging:
         record = self._record(advisory, content, source)
         number = len(self._records)
         self._records.append(record)
+        self._newest[source] = max(self._newest.get(source, record.spoken), record.spoken)
         self._place((advisory.feed, advisory.id), number)
         if record.live:
             for row in advisory.affected:
                 if is_named(row):
                     self._stage(row, number)
+
+    def newest(self, source: int) -> str:
+        """The newest time that an advisory of this input states, "" if it had none."""
+        return typed.timestamp(self._newest[source]) if source in self._newest else ""
 
     def settle(self) -> "Settled":
         """All that were added, numbered from 0 by feed and id."""
@@ -108,13 +116,16 @@ class Staging:
 
     def _record(self, advisory: Advisory, content: bytes, source: int) -> _Record:
         header = encode_header(advisory)
+        modified = typed.moment(advisory.modified, "modified")
+        published = typed.moment(advisory.published, "published") if advisory.published else modified
         self._spool.write(header)
         self._end += len(header)
         return _Record(
             offset=self._end - len(header),
             length=len(header),
             digest=hashlib.sha256(content).digest(),
-            modified=typed.moment(advisory.modified, "modified"),
+            modified=modified,
+            spoken=max(modified, published),
             source=source,
             affected=sum(map(is_named, advisory.affected)),
             withdrawn=bool(advisory.withdrawn),
@@ -229,7 +240,6 @@ def _feed(name: str, records: Sequence[tuple[str, _Record]]) -> Feed:
     fingerprint = hashlib.sha256()
     for identifier, record in records:
         fingerprint.update(f"{identifier}\0".encode() + record.digest)
-    newest = max(record.modified for _, record in records).astimezone(UTC).replace(tzinfo=None)
     return Feed(
         name=name,
         advisories=len(records),
@@ -237,6 +247,6 @@ def _feed(name: str, records: Sequence[tuple[str, _Record]]) -> Feed:
         withdrawn=sum(record.withdrawn for _, record in records),
         informational=sum(record.informational for _, record in records),
         broken=0,
-        newest=f"{newest.isoformat(timespec='seconds')}Z",
+        newest=typed.timestamp(max(record.spoken for _, record in records)),
         fingerprint=f"sha256:{fingerprint.hexdigest()}",
     )

@@ -50,6 +50,11 @@ def moment(text: str, where: str) -> datetime:
         raise RecordError("expected a time within the years 1 to 9999", where=where) from None
 
 
+def timestamp(told: datetime) -> str:
+    """The time as advisories write it: RFC 3339 in UTC, to the second."""
+    return f"{told.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
 def _misshapen(message: str) -> RecordError:
     """The library's words in ours. https://jcristharif.com/msgspec/usage.html#typed-decoding."""
     found = _PLACE.fullmatch(message)

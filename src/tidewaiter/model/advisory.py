@@ -45,8 +45,8 @@ class Status(StrEnum):
 
     AFFECTED: vulnerable, a fix may come. WONT_FIX: vulnerable, and the publisher said that it will stay so (will not
     fix, ignored, end of support but known affected). DEFERRED: vulnerable, fix postponed. NOT_AFFECTED: said to be
-    safe; it vetoes. UNKNOWN: the publisher does not know (undetermined, end of life): a gap, never clean. PRO_ONLY: a fix exists
-    only for paying subscribers (Ubuntu Pro/ESM).
+    safe; it vetoes. UNKNOWN: the publisher does not know (undetermined, end of life): a gap, never clean. PRO_ONLY: a
+    fix exists only for paying subscribers (Ubuntu Pro/ESM).
     """
 
     AFFECTED = "affected"

@@ -1,14 +1,20 @@
 """The formats: the one list, and the way from a format's name to text. A format is imported when it is asked for."""
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tidewaiter.errors import UsageError
-from tidewaiter.model.package import Inventory
-from tidewaiter.model.report import Report
+
+if TYPE_CHECKING:  # `--help` names the formats, and shall not wait for the model
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from tidewaiter.model.package import Inventory
+    from tidewaiter.model.report import Report
 
 _PIPE_WIDTH = 120
 
@@ -91,6 +97,8 @@ FORMATS: tuple[Format, ...] = (
     Format(name="spdx", summary="SPDX 2.3 JSON", several=False, inventories=_spdx_inventory),
 )
 _BY_NAME = {format_.name: format_ for format_ in FORMATS}
+REPORT_FORMATS = tuple(format_.name for format_ in FORMATS if format_.reports)
+INVENTORY_FORMATS = ("cyclonedx", *(each.name for each in FORMATS if each.inventories and each.name != "cyclonedx"))
 
 
 def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:
@@ -100,7 +108,7 @@ def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = Fals
     """
     format_ = _BY_NAME.get(name)
     if format_ is None or format_.reports is None:
-        raise _unknown(name, [each.name for each in FORMATS if each.reports])
+        raise _unknown(name, REPORT_FORMATS)
     _one_if_it_must(format_, len(reports))
     return format_.reports(reports, Canvas() if to_file else canvas_of_stdout())
 
@@ -109,7 +117,7 @@ def render_inventories(inventories: Sequence[Inventory], name: str) -> str:
     """The inventories in the format of that name. Raises UsageError for a format that cannot hold them."""
     format_ = _BY_NAME.get(name)
     if format_ is None or format_.inventories is None:
-        raise _unknown(name, [each.name for each in FORMATS if each.inventories])
+        raise _unknown(name, INVENTORY_FORMATS)
     _one_if_it_must(format_, len(inventories))
     return format_.inventories(inventories)
 
@@ -132,6 +140,8 @@ def written_at() -> datetime:
 
     https://reproducible-builds.org/specs/source-date-epoch/ Raises UsageError if it is no number of seconds.
     """
+    from datetime import UTC, datetime
+
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:
         moment = datetime.now(UTC) if epoch is None else datetime.fromtimestamp(int(epoch), UTC)
@@ -140,7 +150,7 @@ def written_at() -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _unknown(name: str, known: list[str]) -> UsageError:
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"no such format here: {name}", advice=f"Choose one of: {', '.join(known)}.")
 
 
