@@ -19,7 +19,8 @@ def shared() -> Path:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With TIDEWAITER_NO_SKIPS set (as CI does), a run that skipped a test has failed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    assert reporter is not None
+    skipped = reporter.stats.get("skipped", [])
     if skipped and os.environ.get("TIDEWAITER_NO_SKIPS") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"TIDEWAITER_NO_SKIPS is set, and {len(skipped)} tests were skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
