@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -84,12 +85,12 @@ class Asked:
 
 
 class SimulatedRegistry:
-    """Serves built images over http at `host` (127.0.0.1 and a free port) for the time of a `with` block.
+    """Serves built images at `host` (127.0.0.1 and a free port) for the time of a `with` block, over http or `tls`.
 
     `faults` and `login` may be changed at any time; `asked` holds all requests so far.
     """
 
-    def __init__(self, login: Login | None = None) -> None:
+    def __init__(self, login: Login | None = None, *, tls: ssl.SSLContext | None = None) -> None:
         self.login = login
         self.faults = Faults()
         self.asked: list[Asked] = []
@@ -100,6 +101,10 @@ class SimulatedRegistry:
         self._tags: dict[str, list[str]] = {}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.registry = self
+        self._scheme = "https" if tls else "http"
+        if tls:  # the handshake waits for the thread of its connection
+            listening = self._server.socket
+            self._server.socket = tls.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -121,7 +126,7 @@ class SimulatedRegistry:
     @property
     def url(self) -> str:
         """The address of the host."""
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
 
     def push(self, repository: str, tag: str, image: Built) -> str:
         """Holds the image from now on. Returns its reference, by tag, or by digest where the tag is ""."""
