@@ -1,8 +1,10 @@
 """From the targets of a command line to inventories: what cannot be opened becomes an inventory that says so."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tidewaiter.cli.ceilings import with_limits
@@ -23,9 +25,10 @@ from tidewaiter.model.image import ImageIdentity, Platform
 from tidewaiter.model.package import Inventory
 from tidewaiter.scan import look
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a registry's client is imported only where one is asked
     from tidewaiter.image.blob import Registry
     from tidewaiter.image.limits import Limits
+    from tidewaiter.registry.client import RegistryClient
 
 _REASONS: tuple[tuple[type[TidewaiterError], Stage, Why], ...] = (
     (RegistryDeniedError, Stage.REGISTRY, Why.DENIED),
@@ -69,22 +72,25 @@ def inventories(targets: Iterable[str], choices: Choices) -> Iterator[Inventory]
     A target or image that fails is told on stderr at once, gives an inventory whose only content is the gap, and the
     others go on. Raises UsageError.
     """
-    for target in targets:
-        try:
-            yield from _inventories(target, choices)
-        except UsageError:
-            raise
-        except TidewaiterError as error:
-            yield failed(ImageIdentity(reference=target), error)
+    with ExitStack() as stack:
+        # One client for all targets: connections and tokens serve the next image too.
+        registry = cache(lambda: stack.enter_context(_registry(choices)))
+        for target in targets:
+            try:
+                yield from _inventories(target, choices, registry)
+            except UsageError:
+                raise
+            except TidewaiterError as error:
+                yield failed(ImageIdentity(reference=target), error)
 
 
-def _inventories(target: str, choices: Choices) -> Iterator[Inventory]:
+def _inventories(target: str, choices: Choices, registry: "Callable[[], Registry]") -> Iterator[Inventory]:
     with open_images(
         target,
         platform=choices.platform,
         all_platforms=choices.all_platforms,
         limits=choices.limits,
-        registry=lambda: _registry(choices),
+        registry=registry,
     ) as images:
         for image in images:
             try:
@@ -104,7 +110,7 @@ def failed(identity: ImageIdentity, error: TidewaiterError) -> Inventory:
     return Inventory(image=identity, gaps=(gap,))
 
 
-def _registry(choices: Choices) -> "Registry":
+def _registry(choices: Choices) -> "RegistryClient":
     from tidewaiter.registry.client import RegistryClient
 
     return RegistryClient(insecure=choices.insecure)

@@ -23,6 +23,11 @@ class Files(Protocol):
         """What messages call the root."""
         ...
 
+    @property
+    def vouches(self) -> bool:
+        """Whether it is one file that vouches for what is in it, so that plain layers need not be hashed."""
+        ...
+
     def find(self, path: str) -> Extent | None:
         """The regular file at `path`, through links; None where there is none."""
         ...
@@ -33,6 +38,11 @@ class Folder:
     """The files below a folder. Symbolic links are followed: the folder is the user's own."""
 
     where: str
+
+    @property
+    def vouches(self) -> bool:
+        """Never: its files came one by one, each under a name that promises its hash."""
+        return False
 
     def find(self, path: str) -> Extent | None:
         """The regular file at `path`."""
@@ -69,6 +79,11 @@ class Archive:
         except (MalformedError, LimitError) as error:
             error.where = error.where or where
             raise
+
+    @property
+    def vouches(self) -> bool:
+        """Always: it was written in one go, and is one file."""
+        return True
 
     def __iter__(self) -> Iterator[str]:
         """The names of the members, clean: without `./`, a leading slash, or any `..`."""

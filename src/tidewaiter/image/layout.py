@@ -44,7 +44,7 @@ class _Blobs:
 
     def layer(self, descriptor: Descriptor) -> tuple[Callable[[], BinaryIO], tuple[str, int, int] | None]:
         extent = self._extent(descriptor)
-        is_plain = descriptor.media_type in _PLAIN_TYPES and not extent.compression()
+        is_plain = self.files.vouches and descriptor.media_type in _PLAIN_TYPES and not extent.compression()
         return extent.open, (extent.file, extent.offset, extent.size) if is_plain else None
 
     def _extent(self, descriptor: Descriptor) -> Extent:

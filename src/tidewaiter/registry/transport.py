@@ -85,7 +85,7 @@ class Transport:
     def __init__(self, waiting: Waiting, *, insecure: bool) -> None:
         self.waiting = waiting
         self._insecure = insecure
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
         self._reached: set[str] = set()
         if insecure:  # the user asked for it; a warning at each request tells nothing new
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -137,14 +137,16 @@ class Transport:
 
     def _pool(self, address: str) -> urllib3.PoolManager:
         proxy = _proxy(address)
-        if proxy not in self._pools:
-            self._pools.setdefault(proxy, self._new_pool(proxy))
-        return self._pools[proxy]
+        secure = address.startswith("https:") or proxy.startswith("https:")
+        if (proxy, secure) not in self._pools:
+            self._pools.setdefault((proxy, secure), self._new_pool(proxy, secure=secure))
+        return self._pools[proxy, secure]
 
-    def _new_pool(self, proxy: str) -> urllib3.PoolManager:
+    def _new_pool(self, proxy: str, *, secure: bool) -> urllib3.PoolManager:
+        """Authorities are read only where something is to be verified: it takes 20 ms."""
         patience = self.waiting.patience
         timeout = urllib3.Timeout(connect=patience.connect, read=patience.read)
-        context = _tls(insecure=self._insecure)
+        context = _tls(insecure=self._insecure) if secure else None
         if not proxy:
             return urllib3.PoolManager(maxsize=_CONNECTIONS, timeout=timeout, ssl_context=context)
         parts = urlsplit(proxy)
