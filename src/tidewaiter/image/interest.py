@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from tidewaiter.image.paths import raw
 from tidewaiter.model.package import LayerTree
 
-_MOST_PATHS = 100_000
 _MOST_ROUNDS = 40
-_LONGEST = 1 << 14
+_MOST_WORK = 5_000_000  # paths looked at: less than a second
+_WORK_OF_A_NAME = 100
+_DEEPEST = 100  # folders; a path that links make deeper than this will not end at all
 _SLICE = 1 << 20
 _LETTERS = (b"f", b"d", b"l", b"h")
 _INDEFINITE = frozenset(("", ".", ".."))
@@ -17,64 +18,82 @@ _INDEFINITE = frozenset(("", ".", ".."))
 def paths_that_matter(paths: Iterable[str], trees: Sequence[LayerTree]) -> tuple[frozenset[str], bool]:
     """The paths, all folders above them, and whatever symbolic links of any layer may make of them.
 
-    That is where a path leads if one of its folders is a link, and by which other name a link reaches a folder of it (a
-    whiteout may use that name). The second value tells whether that came to an end within bounds: hostile links
-    can make it endless.
+    That is where a path leads if one of its folders is a link; and by which other name a link reaches a folder of it,
+    if a layer has names below that one (a whiteout may be among them). The second value tells whether that came to
+    an end within bounds: hostile links can make it endless.
     """
-    growth = _Growth(paths)
+    growth = _Growth(paths, trees)
     for _ in range(_MOST_ROUNDS):
         before = growth.size
         for tree in trees:
             for link, target in tree.symlinks:
                 growth.pass_link(link, target)
-        if growth.size == before:
-            return frozenset(growth.names), True
-        if growth.size > _MOST_PATHS:
-            break
+        if growth.size == before or growth.work > _MOST_WORK:
+            return frozenset(growth.names), growth.work <= _MOST_WORK
     return frozenset(growth.names), False
 
 
 class _Growth:
-    """Paths that matter, growing by links. `names` has their folders too."""
+    """Paths that matter, growing by links. `names` has their folders too, `work` counts what it cost."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], trees: Sequence[LayerTree]) -> None:
         self.names: set[str] = set()
+        self.work = 0
+        self._trees = trees
         self._paths: set[str] = set()
         self._last_parts: set[str] = set(_INDEFINITE)
+        self._done: dict[tuple[str, str], int] = {}
+        self._written_through: dict[str, bool] = {}
         for path in paths:
             self._add(path)
 
     @property
     def size(self) -> int:
+        """How many paths are known so far."""
         return len(self._paths)
 
     def pass_link(self, link: str, target: str) -> None:
         """Add what this link makes of the paths that are known so far."""
         if link in self.names:
             self._substitute(link, _destination(link, target))
-        last = target[target.rfind("/") + 1 :]
-        if last in self._last_parts:
+        if target[target.rfind("/") + 1 :] in self._last_parts:
             destination = _destination(link, target)
-            if destination in self.names:
+            if (not destination or destination in self.names) and self._has_names_below(link):
                 self._substitute(destination, link)
+
+    def _has_names_below(self, link: str) -> bool:
+        """Whether a layer writes, or hides, something through the link: most links are never used like that."""
+        if link not in self._written_through:
+            below = f"{link}/"
+            marks = (mark for tree in self._trees for mark in (*tree.whiteouts, *tree.opaques))
+            self._written_through[link] = any(names_below(link, self._trees)) or any(
+                mark == link or mark.startswith(below) for mark in marks
+            )
+        return self._written_through[link]
 
     def _substitute(self, start: str, other: str) -> None:
         """For every path below (or at) `start` add the one that begins with `other` instead."""
-        if not start or self.size > _MOST_PATHS:
+        if self.work > _MOST_WORK or self._done.get((start, other)) == self.size:
             return
-        below = f"{start}/"
+        self.work += self.size
+        self._done[start, other] = self.size
+        below = f"{start}/" if start else ""
         for path in [path for path in self._paths if path == start or path.startswith(below)]:
-            self._add(other + path[len(start) :])
+            self._add(f"{other}/{path[len(below) :]}")
 
     def _add(self, path: str) -> None:
         path = path.strip("/")
-        if path in self._paths or not path or len(path) > _LONGEST:
+        if path in self._paths or not path:
+            return
+        if path.count("/") > _DEEPEST:
+            self.work = _MOST_WORK + 1
             return
         self._paths.add(path)
         while path and path not in self.names:
             self.names.add(path)
-            path, _, last = path.rpartition("/")
-            self._last_parts.add(last)
+            self.work += _WORK_OF_A_NAME
+            path = path.rpartition("/")[0]
+            self._last_parts.add(path.rpartition("/")[2])
 
 
 def _destination(link: str, target: str) -> str:

@@ -109,18 +109,24 @@ class Overlay:
         return {file.path: file for file in self._files_below(self._root)}
 
     def lead(self, path: str, root: str = "") -> Lead:
-        """Where a path leads, through links at any part of it; none of them gets out of `root`, which it lies in."""
+        """Where a path leads, through links at any part of it; none of them gets out of `root`, which it lies in.
+
+        A folder that no layer names, but has names below, is a folder even if these are hidden.
+        """
         base = _walk(self._root, root).node if root else self._root
         if base is None:
             return None
         way = _walk(base, path.removeprefix(root))
         if way.circle:
             return DeadEnd("its symbolic links lead in a circle")
+        if way.node is not None:
+            path = way.node.path()
+            return Folder(path) if way.node.kind == "d" else File(path, tuple(way.node.versions))
+        if way.missing and any(names_below(way.missing, self._trees)):
+            return Folder(way.missing)
         if way.lacking and not any(names_below(way.lacking, self._trees)):
             return DeadEnd(f"it leads through a symbolic link to {way.lacking}, which is not there")
-        if way.node is None or way.node.kind == "d":
-            return Folder(way.node.path()) if way.node else None
-        return File(way.node.path(), tuple(way.node.versions))
+        return None
 
     def hardlink(self, path: str) -> Origin | None:
         """The file that a hard link at this path (where it is in the end) gives a second name; None for other files."""
@@ -196,17 +202,19 @@ class Overlay:
 
 @dataclass(slots=True)
 class _Way:
-    """Where a walk ended: at a node, in a circle, or at what a link names and is not there."""
+    """Where a walk ended: at a node, or in a circle, or at `missing`; `lacking` is the part of it that a link names."""
 
     node: _Node | None = None
     circle: bool = False
+    missing: str = ""
     lacking: str = ""
 
 
 def _walk(base: _Node, path: str, *, follow: bool = True, make: bool = False) -> _Way:
     """Go along `path` from `base`, which nothing leads out of, as the kernel would.
 
-    `follow` the last part too if it is a symbolic link; `make` folders that are missing, also in the place of files.
+    `follow` the last part too if it is a symbolic link; `make` folders that are missing, but not in the place of files:
+    no runtime unpacks such a layer.
     """
     pending = path.split("/")[::-1]
     own, links, node = len(pending), 0, base
@@ -214,16 +222,14 @@ def _walk(base: _Node, path: str, *, follow: bool = True, make: bool = False) ->
         is_own = len(pending) == own
         part = pending.pop()
         own = min(own, len(pending))
-        if part == "..":
-            node = node.parent if node is not base and node.parent is not None else node
         if part in _NO_STEP:
+            node = _up(node, base) if part == ".." else node
             continue
         child = node.children.get(part)
         if child is None or (child.kind == "f" and pending):
-            if not make:
-                return _Way(lacking="" if is_own else "/".join(filter(None, (node.path(), part, *pending[own:][::-1]))))
+            if not make or child is not None:
+                return _lost(node, [part, *pending[::-1]], of_link=0 if is_own else 1 + len(pending) - own)
             child = node.child(part)
-            child.become("d")
         if child.kind == "l" and (pending or follow):
             links += 1
             if links > _MOST_LINKS:
@@ -233,3 +239,18 @@ def _walk(base: _Node, path: str, *, follow: bool = True, make: bool = False) ->
             continue
         node = child
     return _Way(node=node)
+
+
+def _up(node: _Node, base: _Node) -> _Node:
+    return node if node is base or node.parent is None else node.parent
+
+
+def _lost(node: _Node, rest: list[str], *, of_link: int) -> _Way:
+    """A walk that ends at `node`, which has not the first of the parts that are left; so many of them a link named."""
+    if ".." in rest:
+        return _Way(lacking=_joined(node, rest[:1]))
+    return _Way(missing=_joined(node, rest), lacking=_joined(node, rest[:of_link]) if of_link else "")
+
+
+def _joined(node: _Node, parts: list[str]) -> str:
+    return "/".join(filter(None, (node.path(), *parts)))
