@@ -11,7 +11,6 @@ from tidewaiter.image.layers import layer_name, read_layer
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.merge import DeadEnd, File, Folder, Origin, Overlay
 from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
-from tidewaiter.inventory.distro import DistroFiles
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
 from tidewaiter.inventory.folder import read_folder
@@ -19,10 +18,10 @@ from tidewaiter.inventory.walk import Collector, Interest
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Layer
 from tidewaiter.model.package import FileInventory, Inventory, LayerInventory, LayerTree
-from tidewaiter.model.report import Report
 
 if TYPE_CHECKING:  # matching is imported only where something is judged
     from tidewaiter.match.advisories import Advisories
+    from tidewaiter.model.report import Report
 
 
 class Progress(Protocol):
@@ -69,9 +68,10 @@ def look(
     return _inventory(image, folded, gaps, extractors)
 
 
-def judged(inventory: Inventory, advisories: "Advisories") -> Report:
+def judged(inventory: Inventory, advisories: "Advisories") -> "Report":
     """The inventory with its findings, and with the gaps of looking and of judging together."""
     from tidewaiter.match.findings import judge
+    from tidewaiter.model.report import Report
 
     judgement = judge(inventory, advisories)
     return Report(
@@ -281,9 +281,6 @@ class _Merging:
         named = {self._interest.root(each.path) for each in newest if each.extraction.distro is not None}
         for path, root in wanted.items():
             lead = overlay.lead(path, root)
-            if isinstance(lead, DeadEnd) and not (root in named and self._names_release(path)):
+            if isinstance(lead, DeadEnd) and not (root in named and self._interest.names_release(path)):
                 detail = f"{lead.reason}: what may be there was not looked at."
                 self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))
-
-    def _names_release(self, path: str) -> bool:
-        return any(isinstance(extractor, DistroFiles) for extractor in self._interest(path))

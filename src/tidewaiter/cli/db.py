@@ -79,7 +79,7 @@ def build_command(folders: tuple[str, ...], output: str, *, quiet: bool) -> int:
     show_default="advisories.db in the user's data folder",
     help="The database.",
 )
-@format_option(("table", "json"))
+@format_option(("table", "json"), "table")
 def status_command(db: str, format: str) -> int:  # noqa: A002 - click passes options by their names
     """Show what the database holds: feeds, how many advisories, how new, for which ecosystems."""
     from tidewaiter.cli.exit import Exit

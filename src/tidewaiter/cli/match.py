@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # `--help` shall not wait for the model
 
 @click.command("match")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, dir_okay=False))
-@format_option(REPORT_FORMATS)
+@format_option(REPORT_FORMATS, "table")
 @judging_options
 @output_options
 def command(files: tuple[str, ...], **options: Any) -> int:

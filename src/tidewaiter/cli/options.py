@@ -59,9 +59,9 @@ def judging_options(function: _Function) -> _Function:
     )
 
 
-def format_option(formats: Sequence[str]) -> Callable[[_Function], _Function]:
-    """In which of these formats to report; the first is the default."""
-    return click.option("--format", "-f", type=click.Choice(formats), default=formats[0], show_default=True)
+def format_option(formats: Sequence[str], default: str) -> Callable[[_Function], _Function]:
+    """In which of these formats to report."""
+    return click.option("--format", "-f", type=click.Choice(formats), default=default, show_default=True)
 
 
 def output_options(function: _Function) -> _Function:

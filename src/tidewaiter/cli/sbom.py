@@ -10,7 +10,7 @@ from tidewaiter.report.catalog import INVENTORY_FORMATS
 
 @click.command("sbom")
 @click.argument("target")
-@format_option(INVENTORY_FORMATS)
+@format_option(INVENTORY_FORMATS, "cyclonedx")
 @image_options
 @output_options
 def command(target: str, **options: Any) -> int:

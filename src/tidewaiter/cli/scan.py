@@ -10,7 +10,7 @@ from tidewaiter.report.catalog import REPORT_FORMATS
 
 @click.command("scan")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@format_option(REPORT_FORMATS)
+@format_option(REPORT_FORMATS, "table")
 @judging_options
 @image_options
 @output_options

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from tidewaiter.errors import UsageError
@@ -33,6 +32,8 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _replace_file(path: Path, content: bytes) -> None:
+    import tempfile
+
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

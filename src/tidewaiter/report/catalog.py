@@ -98,7 +98,7 @@ FORMATS: tuple[Format, ...] = (
 )
 _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 REPORT_FORMATS = tuple(format_.name for format_ in FORMATS if format_.reports)
-INVENTORY_FORMATS = ("cyclonedx", *(each.name for each in FORMATS if each.inventories and each.name != "cyclonedx"))
+INVENTORY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.inventories)
 
 
 def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:

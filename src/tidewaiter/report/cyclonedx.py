@@ -5,16 +5,16 @@ Gaps are in the document's own properties, one each, and make its composition `i
 something was not looked at.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from tidewaiter import __version__
-from tidewaiter.model.advisory import Feed
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.image import ImageIdentity, Layer
 from tidewaiter.model.package import Distro, Inventory, Location, Package
-from tidewaiter.model.report import Report
 from tidewaiter.report.bom import (
     Bom,
     Component,
@@ -32,7 +32,12 @@ from tidewaiter.report.bom import (
 )
 from tidewaiter.report.encoding import encoded, indented
 from tidewaiter.report.licenses import is_expression, is_identifier
-from tidewaiter.report.vulnerabilities import vulnerabilities
+
+if TYPE_CHECKING:  # an SBOM shall not wait for what only findings need
+    from datetime import datetime
+
+    from tidewaiter.model.advisory import Feed
+    from tidewaiter.model.report import Report
 
 _SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 _PREFIX = "tidewaiter:"
@@ -47,6 +52,8 @@ def render_inventory(inventory: Inventory, *, written: datetime) -> str:
 
 def render(report: Report, *, written: datetime) -> str:
     """The same with the report's gaps, feeds and findings."""
+    from tidewaiter.report.vulnerabilities import vulnerabilities
+
     bom = _bom(report.inventory, report.gaps)
     bom.metadata.properties += [_property("feed", _feed(feed)) for feed in report.feeds]
     bom.metadata.properties += [_property("hidden", str(report.hidden))] if report.hidden else []
