@@ -216,8 +216,8 @@ class _Merging:
 
     def _overlay(self, wanted: dict[str, str]) -> Overlay:
         """The layers merged for all paths of interest. Names in wanted folders behind links are added to `wanted`."""
-        hardlinks = [link for tree in self._trees for link in tree.hardlinks if self._interest(link[0])]
-        paths = {*(origin.path for origin in self._read), *(path for link in hardlinks for path in link)}
+        hardlinks = (path for tree in self._trees for path, _ in tree.hardlinks if self._interest(path))
+        paths = {*(origin.path for origin in self._read), *hardlinks}
         overlay = Overlay(self._trees, {*paths, *wanted})
         names = dict(self._in_folders(overlay, wanted))
         if names.keys() - wanted.keys():
@@ -240,7 +240,9 @@ class _Merging:
         for path, root in wanted.items():
             lead = overlay.lead(path, root)
             if isinstance(lead, File):
-                yield from (_Request(origin, path, origin) for origin in lead.versions if self._lacks(origin, path))
+                *older, newest = (_Request(origin, path, origin) for origin in lead.versions)
+                linked = newest._replace(source=overlay.hardlink(lead.path) or newest.source)
+                yield from (request for request in (*older, linked) if self._lacks(request.kept, path))
 
     def _behind_hard_links(self, overlay: Overlay) -> Iterator[_Request]:
         """Hard links to a file of a lower layer; those within a layer are read with it."""

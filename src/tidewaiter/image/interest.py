@@ -18,9 +18,9 @@ _INDEFINITE = frozenset(("", ".", ".."))
 def paths_that_matter(paths: Iterable[str], trees: Sequence[LayerTree]) -> tuple[frozenset[str], bool]:
     """The paths, all folders above them, and whatever symbolic links of any layer may make of them.
 
-    That is where a path leads if one of its folders is a link; and by which other name a link reaches a folder of it,
-    if a layer has names below that one (a whiteout may be among them). The second value tells whether that came to
-    an end within bounds: hostile links can make it endless.
+    That is where a path leads if one of its folders is a link, the file that a hard link is another name of; and by
+    which other name a link reaches a folder of it, if a layer has names below that one (a whiteout may be among them).
+    The second value tells whether that came to an end within bounds: hostile links can make it endless.
     """
     growth = _Growth(paths, trees)
     for _ in range(_MOST_ROUNDS):
@@ -28,6 +28,8 @@ def paths_that_matter(paths: Iterable[str], trees: Sequence[LayerTree]) -> tuple
         for tree in trees:
             for link, target in tree.symlinks:
                 growth.pass_link(link, target)
+            for link, target in tree.hardlinks:
+                growth.pass_hardlink(link, target)
         if growth.size == before or growth.work > _MOST_WORK:
             return frozenset(growth.names), growth.work <= _MOST_WORK
     return frozenset(growth.names), False
@@ -60,6 +62,11 @@ class _Growth:
             destination = _destination(link, target)
             if (not destination or destination in self.names) and self._has_names_below(link):
                 self._substitute(destination, link)
+
+    def pass_hardlink(self, link: str, target: str) -> None:
+        """Add the file that a path of interest is another name of."""
+        if link in self.names:
+            self._add(target)
 
     def _has_names_below(self, link: str) -> bool:
         """Whether a layer writes, or hides, something through the link: most links are never used like that."""

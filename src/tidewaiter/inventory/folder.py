@@ -29,6 +29,7 @@ class _Folder:
         self._entries = entries
         self._collector = Collector(interest, where="", file_bytes=file_bytes)
         self._gaps: list[Gap] = []
+        self._dead_ends: list[tuple[str, str, str]] = []
         self._read: set[tuple[str, str]] = set()
 
     def read(self) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
@@ -38,13 +39,12 @@ class _Folder:
                 links.append(path)
             elif self._interest(path):
                 self._take(path, path)
-        roots = {"", *(self._interest.root(file.path) for file in self._collector.files)}
-        for root in sorted(roots):
-            for _, path in self._interest.well_known(root):
-                self._follow(path, root)
-        for path in links:
-            if self._interest(path):
-                self._follow(path, self._interest.root(path))
+        wanted = {path: self._interest.root(path) for path in links if self._interest(path)}
+        for root in {"", *(self._interest.root(file.path) for file in self._collector.files)}:
+            wanted.update((path, root) for _, path in self._interest.well_known(root))
+        for path, root in sorted(wanted.items()):
+            self._follow(path, root)
+        self._note_dead_ends()
         return tuple(self._collector.files), tuple(self._gaps)
 
     def _names(self) -> Iterator[tuple[str, bool]]:
@@ -90,9 +90,11 @@ class _Folder:
         """Where a path leads without ever leaving `root`; None if nothing is there. A dead end of a link is a gap."""
         base = root.split("/") if root else []
         pending, place = path.split("/")[::-1], list[str]()
-        links = 0
+        own, links = len(pending), 0
         while pending:
+            of_link = len(pending) > own
             part = pending.pop()
+            own = min(own, len(pending))
             if part == "..":
                 place = place[:-1] if len(place) > len(base) else place
                 continue
@@ -100,21 +102,27 @@ class _Folder:
             target = self._link(here)
             if target is None:
                 if not os.path.lexists(self._on_disk(here)):
-                    self._missing(path, links)
+                    if of_link:
+                        self._dead_ends.append(
+                            (path, root, f"it leads through a symbolic link to {here}, which is not there")
+                        )
                     return None
                 place.append(part)
                 continue
             links += 1
             if links > _MOST_LINKS:
-                self._note(Why.MALFORMED, path, "its symbolic links lead in a circle")
+                self._dead_ends.append((path, root, "its symbolic links lead in a circle"))
                 return None
             place = list(base) if target.startswith("/") else place
             pending += [piece for piece in reversed(target.split("/")) if piece not in ("", ".")]
         return "/".join(place)
 
-    def _missing(self, path: str, links: int) -> None:
-        if links:
-            self._note(Why.MALFORMED, path, "it leads through a symbolic link to something that is not there")
+    def _note_dead_ends(self) -> None:
+        """A database that is only a dead end is a gap; of files that name a release, one that is there is enough."""
+        named = {self._interest.root(file.path) for file in self._collector.files if file.extraction.distro is not None}
+        for path, root, reason in self._dead_ends:
+            if not (root in named and self._interest.names_release(path)):
+                self._note(Why.MALFORMED, path, reason)
 
     def _link(self, path: str) -> str | None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tidewaiter.errors import LimitError, MalformedError, TidewaiterError
+from tidewaiter.inventory.distro import DistroFiles
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.package import Extraction, FileInventory
@@ -27,6 +28,10 @@ class Interest:
         """Where each extractor must look in a root ("" for the image's own), even if links lead elsewhere."""
         below = f"{root}/" if root else ""
         return tuple((extractor, below + path) for extractor in self.extractors for path in extractor.well_known)
+
+    def names_release(self, path: str) -> bool:
+        """Whether the file there would name the distribution, as several others do that one can do without."""
+        return any(isinstance(extractor, DistroFiles) for extractor in self(path))
 
     def root(self, path: str) -> str:
         """The root that a file belongs to: "" for the image's own, else the path of a chroot.
