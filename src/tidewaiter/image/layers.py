@@ -102,7 +102,7 @@ class _Reading:
 
     def _failed(self, error: TidewaiterError) -> None:
         count = self._names.count
-        what = f"{error.what}; what stands behind its {count:,} readable names was not seen"
+        what = f"{error.what}; of it only the first {'name was' if count == 1 else f'{count:,} names were'} seen"
         if isinstance(error, LimitError):
             self._gap(Why.LIMIT, f"{what} (limit {error.limit}, it can be raised)")
         else:
