@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tidewaiter.errors import UsageError
 
 if TYPE_CHECKING:
-    from click import Command
+    from click import Command, Parameter
 
 _FILE = "tidewaiter.toml"
 
@@ -47,15 +47,29 @@ def _with_option_names(table: dict[str, object]) -> dict[str, object]:
     }
 
 
-def check(settings: object, command: "Command", name: str) -> None:
-    """Raises UsageError for a setting that the command has no option for."""
+def fitted(settings: object, command: "Command", name: str) -> dict[str, object]:
+    """The settings as the command's options take them: one value where several may stand is a list of one.
+
+    Raises UsageError for a setting that the command has no option for, and for a list or table where a value belongs.
+    """
     if not isinstance(settings, dict):
         raise UsageError(f"[{name}] is a table of settings", where=_FILE)
-    options = {parameter.name for parameter in command.params}
     subcommands = getattr(command, "commands", {})
-    for key, value in settings.items():
-        if key in subcommands:
-            check(value, subcommands[key], f"{name}.{key}")
-        elif key not in options:
-            known = ", ".join(sorted({*(each for each in options if each), *subcommands}))
-            raise UsageError(f"[{name}] has no setting {key!r}", where=_FILE, advice=f"Known are {known}")
+    options = {parameter.name: parameter for parameter in command.params if parameter.name}
+    if unknown := settings.keys() - subcommands.keys() - options.keys():
+        known = ", ".join(sorted(key.replace("_", "-") for key in (*options, *subcommands)))
+        setting = min(unknown).replace("_", "-")
+        raise UsageError(f"[{name}] has no setting {setting!r}", where=_FILE, advice=f"Known are {known}")
+    return {
+        key: fitted(value, subcommands[key], f"{name}.{key}")
+        if key in subcommands
+        else _value(value, options[key], f"[{name}] {key.replace('_', '-')}")
+        for key, value in settings.items()
+    }
+
+
+def _value(value: object, option: "Parameter", where: str) -> object:
+    several = getattr(option, "multiple", False) or option.nargs != 1
+    if isinstance(value, dict) or (isinstance(value, list) and not several):
+        raise UsageError(f"{where} is one value, not {'a list' if isinstance(value, list) else 'a table'}", where=_FILE)
+    return [value] if several and not isinstance(value, list) else value

@@ -1,20 +1,21 @@
 """`tidewaiter db`: the advisory database."""
 
-import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tidewaiter.cli.database_path import default_database
 from tidewaiter.cli.options import format_option
 
-if TYPE_CHECKING:  # rich and the database are imported only where they are used
-    from rich.table import Table
-
+if TYPE_CHECKING:  # imported only where they are used
     from tidewaiter.feeds.manifest import Manifest
+    from tidewaiter.report.catalog import Canvas
+    from tidewaiter.report.layout import Style
 
 _COUNTED = frozenset({"advisories", "rows", "withdrawn", "superseded", "broken"})
+_GUTTER = 2  # columns between two columns of a table
+_NARROWEST = 10  # columns: a date is never broken
 
 
 @click.group("db")
@@ -22,13 +23,13 @@ def command() -> None:
     """Build and inspect the advisory database."""
 
 
-@command.command("build")
+@command.command("build", short_help="Build the database from folders of published advisories.")
 @click.option(
     "--from",
-    "folders",
+    "from",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(),
     metavar="FOLDER",
     help="A folder of advisories in OSV's format: zip archives and JSON files, at any depth; repeatable.",
 )
@@ -40,38 +41,66 @@ def command() -> None:
     show_default="advisories.db in the user's data folder",
     help="The file to make or replace.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
-def build_command(folders: tuple[str, ...], output: str, *, quiet: bool) -> int:
+@click.option("--quiet", "-q", is_flag=True, help="Neither progress nor the summary on stderr.")
+def build_command(output: str, *, quiet: bool, **options: Any) -> int:
     """Build the database from folders of published advisories.
 
     The file is replaced at once, when the new one is whole; the same input gives the same bytes. A record that cannot
     be read is named on stderr, left out and counted; an archive that cannot be read fails the build.
     """
-    from pathlib import Path
-
     from tidewaiter.cli.exit import Exit
     from tidewaiter.cli.progress import counting
-    from tidewaiter.errors import UsageError
+    from tidewaiter.cli.streams import say
     from tidewaiter.feeds.database import build
+
+    folders = options["from"]  # no name that Python lets a function's parameter have
+    _check_folders(folders)
+    _make_room(output)
+    with counting("reading advisories", quiet=quiet) as advance:
+        manifest = build(folders, output, warn=say, advance=advance)
+    if not quiet:
+        say(_summary(output, manifest))
+    return Exit.CLEAN
+
+
+def _check_folders(folders: Iterable[str]) -> None:
+    from pathlib import Path
+
+    from tidewaiter.errors import UsageError
+
+    for folder in map(Path, folders):
+        if folder.is_file():
+            raise UsageError("it is a file", where=str(folder), advice="Give --from the folder that holds it.")
+        if not folder.is_dir():
+            raise UsageError("there is no such folder", where=str(folder))
+
+
+def _make_room(output: str) -> None:
+    from pathlib import Path
+
+    from tidewaiter.cli.sink import check
+    from tidewaiter.errors import UsageError
 
     try:
         Path(output).absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the folder cannot be made: {error.strerror}", where=output) from error
-    with counting("reading advisories", quiet=quiet) as advance:
-        manifest = build(
-            folders, output, warn=lambda text: click.echo(f"tidewaiter: {text}", err=True), advance=advance
-        )
-    if not quiet:
-        size = Path(output).stat().st_size / 1e6
-        rows = sum(manifest.ecosystems.values())
-        click.echo(
-            f"{output}: {manifest.advisories:,} advisories, {rows:,} rows that can match, {size:.1f} MB", err=True
-        )
-    return Exit.CLEAN
+    check(output)
 
 
-@command.command("status")
+def _summary(output: str, manifest: "Manifest") -> str:
+    from pathlib import Path
+
+    from tidewaiter.report.layout import size_of
+
+    rows = sum(manifest.ecosystems.values())
+    size = size_of(Path(output).stat().st_size)
+    return f"{output}: {manifest.advisories:,} advisories, {rows:,} rows that can match, {size}" + (
+        f"; {manifest.broken:,} broken records were left out" if manifest.broken else ""
+    )
+
+
+@command.command("status", short_help="Show what the database holds, and how new it is.")
 @click.option(
     "--db",
     type=click.Path(dir_okay=False),
@@ -88,10 +117,7 @@ def status_command(db: str, format: str) -> int:  # noqa: A002 - click passes op
 
     with opened(db) as advisories:
         manifest = advisories.manifest()
-    if format == "json":
-        write(_json(manifest), None)
-    else:
-        _print(manifest)
+    write(_json(manifest) if format == "json" else _table(manifest), None)
     return Exit.CLEAN
 
 
@@ -104,45 +130,56 @@ def _json(manifest: "Manifest") -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _print(manifest: "Manifest") -> None:
-    from rich.console import Console
-
+def _table(manifest: "Manifest") -> str:
     from tidewaiter.report.catalog import canvas_of_stdout
 
     canvas = canvas_of_stdout()
-    console = Console(file=sys.stdout, width=canvas.width, no_color=not canvas.colour, highlight=False, markup=False)
-    console.print(_table(("feed", "advisories", "rows", "withdrawn", "broken", "newest"), _feeds(manifest)))
-    console.print()
-    console.print(_table(("read from", "advisories", "rows", "superseded", "broken", "newest"), _inputs(manifest)))
-    console.print()
-    console.print(_table(("ecosystem", "rows", "releases, with their rows"), _ecosystems(manifest)))
+    sections = (
+        _lines(("feed", "advisories", "rows", "withdrawn", "broken", "newest"), _feeds(manifest), canvas),
+        _lines(("read from", "advisories", "rows", "superseded", "broken", "newest"), _inputs(manifest), canvas),
+        _lines(("ecosystem", "rows", "releases, with their rows"), _ecosystems(manifest), canvas),
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+def _lines(headings: Sequence[str], rows: Iterable[Sequence[str | int]], canvas: "Canvas") -> list[str]:
+    """Columns as wide as what is in them, numbers to the right; the last column wraps."""
+    from tidewaiter.report.layout import Cell, Style, clean, natural_widths, total
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    for heading in headings:
-        number = heading in _COUNTED
-        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
-    for row in cells:
-        table.add_row(*map(Text, row))
-    return table
+    texts = [[f"{cell:,}" if isinstance(cell, int) else clean(cell) for cell in row] for row in rows]
+    widths = natural_widths([list(map(Cell, row)) for row in (headings, *texts)])
+    room = canvas.width - total(widths[:-1]) - _GUTTER
+    widths[-1] = max(min(widths[-1], room), _NARROWEST)
+    table = [(headings, Style.BOLD), *((row, Style.PLAIN) for row in texts)]
+    return [line for row, style in table for line in _row(headings, row, widths, style, colour=canvas.colour)]
 
 
-def _feeds(manifest: "Manifest") -> Iterable[Sequence[object]]:
+def _row(
+    headings: Sequence[str], row: Sequence[str], widths: Sequence[int], style: "Style", *, colour: bool
+) -> list[str]:
+    from tidewaiter.report.layout import Cell, join, total, wrap
+
+    aligned = [
+        text.rjust(width) if heading in _COUNTED else text
+        for heading, text, width in zip(headings[:-1], row[:-1], widths[:-1], strict=True)
+    ]
+    first, *more = wrap(row[-1], widths[-1])
+    line = join([Cell(text, style) for text in (*aligned, first)], widths, colour=colour)
+    indent = " " * (total(widths[:-1]) + _GUTTER)
+    return [line, *(indent + rest for rest in more)]
+
+
+def _feeds(manifest: "Manifest") -> Iterable[Sequence[str | int]]:
     for feed in manifest.feeds:
         yield feed.name, feed.advisories, feed.affected, feed.withdrawn, feed.broken, feed.newest[:10]
 
 
-def _inputs(manifest: "Manifest") -> Iterable[Sequence[object]]:
+def _inputs(manifest: "Manifest") -> Iterable[Sequence[str | int]]:
     for read in manifest.inputs:
         yield read.name, read.advisories, read.affected, read.superseded, read.broken, read.newest[:10]
 
 
-def _ecosystems(manifest: "Manifest") -> Iterable[Sequence[object]]:
+def _ecosystems(manifest: "Manifest") -> Iterable[Sequence[str | int]]:
     """One line an ecosystem: its releases are those behind its first colon."""
     releases: dict[str, dict[str, int]] = {}
     for name, rows in manifest.ecosystems.items():

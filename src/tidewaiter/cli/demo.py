@@ -1,5 +1,6 @@
 """`tidewaiter demo`: two images made on the spot, a small database, and the report."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -27,12 +28,16 @@ def command(keep: str | None) -> int:
 
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="tidewaiter-demo-") as folder:
-            return _show(Path(folder))
+            code = _show(Path(folder))
+        _say("To try more on them: tidewaiter demo --keep FOLDER leaves images and database there.")
+        return code
     try:
         Path(keep).mkdir(parents=True)
     except OSError as error:
         raise UsageError(f"--keep wants a new folder: {error.strerror}", where=keep) from error
-    return _show(Path(keep))
+    code = _show(Path(keep))
+    _say("More to try:", *_more(Path(keep)))
+    return code
 
 
 def _show(folder: "Path") -> int:
@@ -40,25 +45,41 @@ def _show(folder: "Path") -> int:
     from tidewaiter.cli.inventories import Choices, inventories
     from tidewaiter.cli.judging import Filter, exit_code, opened, reports
     from tidewaiter.cli.sink import write
+    from tidewaiter.cli.streams import say
     from tidewaiter.feeds.database import build
     from tidewaiter.report.catalog import render_reports
     from tidewaiter.simulator.demonstration import write_advisories, write_images
 
-    images = write_images(folder)
-    database = folder / "advisories.db"
-    _run(f"tidewaiter db build --from {folder}/advisories --output {database}")
-    build([write_advisories(folder / "advisories")], database, warn=lambda text: click.echo(text, err=True))
-    _run(f"tidewaiter scan --db {database} {images[0]} {images[1]}")
+    images = tuple(map(str, write_images(folder)))
+    advisories, database = folder / "advisories", str(folder / "advisories.db")
+    _say(_command("db", "build", "--from", str(advisories), "--output", database))
+    build([write_advisories(advisories)], database, warn=say)
+    _say(_command("scan", "--db", database, *images), "")
     options = dict.fromkeys(("all_platforms", "insecure", "verify", "only_fixed"), False)
     defaults = {**options, "platform": None, "limit": (), "quiet": True, "severity": (), "fail_on": "unknown"}
     chosen = Filter.of_options(defaults)
-    with opened(str(database)) as advisories:
-        done = tuple(reports(inventories(map(str, images), Choices.of_options(defaults)), advisories, chosen))
+    with opened(database) as opened_database:
+        done = tuple(reports(inventories(images, Choices.of_options(defaults)), opened_database, chosen))
     write(render_reports(done, "table"), None)
     code = exit_code(done, chosen)
-    click.echo(f"\nThat command would end with exit code {code.value}: {code.name.lower()}.", err=True)
+    _say("", f"That command would end with exit code {code.value}: {code.name.lower()}.")
     return Exit.CLEAN if code is Exit.FINDINGS else Exit.INCOMPLETE
 
 
-def _run(command_line: str) -> None:
-    click.echo(f"$ {command_line}", err=True)
+def _more(folder: "Path") -> Iterator[str]:
+    database, image = str(folder / "advisories.db"), str(folder / "alpine-like")
+    yield _command("scan", "--db", database, "--format", "json", "--fail-on", "critical", image)
+    yield _command("sbom", image, "--output", str(folder / "sbom.json"))
+    yield _command("match", "--db", database, str(folder / "sbom.json"))
+    yield _command("db", "status", "--db", database)
+
+
+def _command(*arguments: str) -> str:
+    """The command line as a shell takes it."""
+    import shlex
+
+    return f"$ {shlex.join(('tidewaiter', *arguments))}"
+
+
+def _say(*lines: str) -> None:
+    click.echo("\n".join(lines), err=True)

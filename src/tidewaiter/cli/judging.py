@@ -54,6 +54,7 @@ def exit_code(reports: Iterable[Report], chosen: Filter) -> Exit:
 def opened(path: str) -> "Iterator[Database]":
     """The advisory database. Raises DatabaseError that says how to get one."""
     import os
+    import shlex
 
     from tidewaiter.feeds.database import Database
 
@@ -61,7 +62,7 @@ def opened(path: str) -> "Iterator[Database]":
         raise DatabaseError(
             "there is no advisory database",
             where=path,
-            advice=f"Build one with: tidewaiter db build --from FOLDER --output {path}",
+            advice=f"Build one with: tidewaiter db build --from FOLDER --output {shlex.quote(path)}",
         )
     with Database.open(path) as database:
         yield database

@@ -7,8 +7,9 @@ from importlib import import_module
 import click
 
 import tidewaiter
-from tidewaiter.cli.configuration import check, default_map
+from tidewaiter.cli.configuration import default_map, fitted
 from tidewaiter.cli.exit import Exit
+from tidewaiter.cli.streams import confess, say, settled
 from tidewaiter.errors import TidewaiterError, UsageError
 
 _COMMANDS = {
@@ -32,9 +33,24 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(f"tidewaiter.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(_no_command(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _no_command(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _COMMANDS, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"The commands are {', '.join(_COMMANDS)}."
+    return f"No such command {name!r}. {hint}"
 
 
 @click.group(
@@ -58,7 +74,7 @@ def command(context: click.Context, config: str | None) -> None:
     name = context.invoked_subcommand or ""
     subcommand = command.get_command(context, name)
     if subcommand is not None and name in context.default_map:
-        check(context.default_map[name], subcommand, name)
+        context.default_map[name] = fitted(context.default_map[name], subcommand, name)
 
 
 def main() -> None:
@@ -67,7 +83,8 @@ def main() -> None:
     A termination ends it as an interrupt does: temporary files go, and no half report is written.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    sys.exit(code if settled() else max(code, Exit.INCOMPLETE))
 
 
 def run(arguments: list[str]) -> int:
@@ -76,10 +93,13 @@ def run(arguments: list[str]) -> int:
         code = command.main(arguments, prog_name="tidewaiter", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return Exit.USAGE if stop.exit_code else Exit.CLEAN
-    except BrokenPipeError:
-        return _stop_writing()
-    except (click.ClickException, click.Abort, KeyboardInterrupt, TidewaiterError) as error:
+    except SystemExit:  # how click ends where the reader of stdout went away (`| head`)
+        return Exit.INCOMPLETE
+    except (click.ClickException, click.Abort, KeyboardInterrupt, TidewaiterError, OSError) as error:
         return _tell(error)
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for a mistake, 1, would mean findings
+        confess(error)
+        return Exit.INCOMPLETE
     return code if isinstance(code, int) else Exit.CLEAN
 
 
@@ -94,15 +114,9 @@ def _tell(error: BaseException) -> Exit:
             message, code = str(error), Exit.USAGE
         case TidewaiterError():
             message, code = str(error), Exit.of_error(error)
+        case OSError():
+            message, code = f"{error.filename or 'stopped'}: {error.strerror or error}", Exit.INCOMPLETE
         case _:
             message, code = "stopped by the user; no report was written", Exit.INCOMPLETE
-    print(f"tidewaiter: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+    say(message)
     return code
-
-
-def _stop_writing() -> Exit:
-    """The reader of stdout went away (`| head`): say no more, not even when the interpreter closes stdout."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.INCOMPLETE

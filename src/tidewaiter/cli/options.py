@@ -25,7 +25,7 @@ def image_options(function: _Function) -> _Function:
             "--limit",
             multiple=True,
             metavar="NAME=VALUE",
-            help="Set a ceiling (layer_bytes=20GiB); repeatable. The names stand in docs/limits.md.",
+            help="Set a ceiling (layer_bytes=20GiB); repeatable. A name that does not exist lists those that do.",
         ),
     )
 

@@ -97,10 +97,14 @@ def _new_bars() -> "Progress":
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def shown(*, quiet: bool) -> Iterator[Silent | Bars]:
     """Bars on a terminal, silence elsewhere and where asked for."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _on_terminal():
         yield Silent()
         return
     bars = Bars()
@@ -113,7 +117,7 @@ def shown(*, quiet: bool) -> Iterator[Silent | Bars]:
 @contextmanager
 def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told (done, total) in bytes; nothing on a pipe and where silence is asked for."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _on_terminal():
         yield lambda _done, _total: None
         return
     from rich.console import Console

@@ -20,10 +20,12 @@ def command(target: str, **options: Any) -> int:
     """
     from tidewaiter.cli.exit import Exit
     from tidewaiter.cli.inventories import Choices, inventories
-    from tidewaiter.cli.sink import write
+    from tidewaiter.cli.sink import check, write
     from tidewaiter.report.catalog import render_inventories
 
-    found = tuple(inventories((target,), Choices.of_options(options)))
+    choices = Choices.of_options(options)
+    check(options["output"])
+    found = tuple(inventories((target,), choices))
     write(render_inventories(found, options["format"]), options["output"])
     gaps = [gap for inventory in found for gap in inventory.gaps]
     return Exit.of_result((), gaps, fail_on=None)

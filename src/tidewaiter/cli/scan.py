@@ -23,13 +23,15 @@ def command(targets: tuple[str, ...], **options: Any) -> int:
     """
     from tidewaiter.cli.inventories import Choices, inventories
     from tidewaiter.cli.judging import Filter, exit_code, opened, reports
-    from tidewaiter.cli.sink import write
-    from tidewaiter.report.catalog import render_reports
+    from tidewaiter.cli.sink import check, write
+    from tidewaiter.report.catalog import check_count, render_reports
 
     chosen = Filter.of_options(options)
     choices = Choices.of_options(options)
+    output = options["output"]
+    check(output)
+    check_count(options["format"], len(targets))
     with opened(options["db"]) as database:
         done = tuple(reports(inventories(targets, choices), database, chosen))
-    output = options["output"]
     write(render_reports(done, options["format"], to_file=output is not None), output)
     return exit_code(done, chosen)

@@ -1,37 +1,53 @@
 """Where results go: stdout, or a file that is whole or not there."""
 
 import os
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tidewaiter.cli.streams import put
 from tidewaiter.errors import UsageError
+
+if TYPE_CHECKING:  # imported where a file is written: most reports go to stdout
+    from pathlib import Path
+
+
+def check(output: str | None) -> None:
+    """Raises UsageError for a file that cannot be written, as far as that shows before the work is done."""
+    if not output:
+        return
+    folder = os.path.dirname(output) or "."  # noqa: PTH120 - pathlib costs start-up time
+    if not os.path.isdir(folder):  # noqa: PTH112 - the same
+        raise UsageError("cannot be written: there is no such folder", where=output)
+    regular = not os.path.exists(output) or os.path.isfile(output)  # noqa: PTH110, PTH113 - the same
+    if not os.access(folder if regular else output, os.W_OK):
+        raise UsageError("cannot be written: Permission denied", where=output)
 
 
 def write(text: str, output: str | None) -> None:
     """Write the report `text` to the file `output` (replaced at once, when it is whole) or to stdout.
 
-    What the terminal's encoding cannot say is written as escapes. Raises UsageError where the file cannot be written.
+    What the terminal's encoding cannot say is written as escapes. Raises UsageError where it cannot be written.
     """
     text = text if text.endswith("\n") else text + "\n"
     if output:
-        _replace(Path(output), text.encode("utf-8", "backslashreplace"))
-        return
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+        _replace(output, text.encode("utf-8", "backslashreplace"))
+    else:
+        put(text)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(output: str, content: bytes) -> None:
+    from pathlib import Path
+
+    path = Path(output)
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # a device or a pipe: /dev/stderr, a named pipe
             return
-        _replace_file(path, content)
+        _replace_file(path.resolve(), content)
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise UsageError(f"cannot be written: {error.strerror}", where=output) from error
 
 
-def _replace_file(path: Path, content: bytes) -> None:
+def _replace_file(path: "Path", content: bytes) -> None:
     import tempfile
 
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -41,7 +57,7 @@ def _replace_file(path: Path, content: bytes) -> None:
         os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101 - a name from mkstemp
         os.replace(temporary, path)  # noqa: PTH105 - the same
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        os.unlink(temporary)  # noqa: PTH108 - the same
         raise
 
 

@@ -109,7 +109,7 @@ def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = Fals
     format_ = _BY_NAME.get(name)
     if format_ is None or format_.reports is None:
         raise _unknown(name, REPORT_FORMATS)
-    _one_if_it_must(format_, len(reports))
+    check_count(name, len(reports))
     return format_.reports(reports, Canvas() if to_file else canvas_of_stdout())
 
 
@@ -118,8 +118,17 @@ def render_inventories(inventories: Sequence[Inventory], name: str) -> str:
     format_ = _BY_NAME.get(name)
     if format_ is None or format_.inventories is None:
         raise _unknown(name, INVENTORY_FORMATS)
-    _one_if_it_must(format_, len(inventories))
+    check_count(name, len(inventories))
     return format_.inventories(inventories)
+
+
+def check_count(name: str, images: int) -> None:
+    """Raises UsageError if a document of the format cannot hold so many images."""
+    if not _BY_NAME[name].several and images != 1:
+        raise UsageError(
+            f"a {name} document describes one image, and there are {images}",
+            advice="Name one image and platform, or use --format json.",
+        )
 
 
 def canvas_of_stdout() -> Canvas:
@@ -129,7 +138,7 @@ def canvas_of_stdout() -> Canvas:
     """
     columns = os.environ.get("COLUMNS", "")
     chosen = int(columns) if columns.isdecimal() and columns.isascii() else 0
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return Canvas(chosen or _PIPE_WIDTH)
     dull = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Canvas(chosen or os.get_terminal_size(sys.stdout.fileno()).columns or _PIPE_WIDTH, colour=not dull)
@@ -152,11 +161,3 @@ def written_at() -> datetime:
 
 def _unknown(name: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"no such format here: {name}", advice=f"Choose one of: {', '.join(known)}.")
-
-
-def _one_if_it_must(format_: Format, images: int) -> None:
-    if not format_.several and images != 1:
-        raise UsageError(
-            f"a {format_.name} document describes one image, and there are {images}",
-            advice="Name one image and platform, or use --format json.",
-        )

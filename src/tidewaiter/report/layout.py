@@ -10,6 +10,8 @@ from enum import Enum
 from itertools import zip_longest
 
 _GUTTER = "  "
+_KILO = 1000
+_WHOLE_FROM = 100  # what a size has before its point, so that a fraction says nothing more
 ELLIPSIS = "…"
 
 
@@ -48,6 +50,17 @@ def clean(text: str) -> str:
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode()
+
+
+def size_of(count: int) -> str:
+    """So many bytes in the unit that fits, of powers of 1000: `840 B`, `9.3 kB`, `33.5 MB`, `120 MB`."""
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB"):
+        if size < _KILO:
+            break
+        size, unit = size / _KILO, larger
+    whole = unit == "B" or size >= _WHOLE_FROM
+    return f"{size:,.0f} {unit}" if whole else f"{size:,.1f} {unit}"
 
 
 def columns_of(text: str) -> int:

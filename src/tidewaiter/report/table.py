@@ -11,7 +11,7 @@ from tidewaiter.model.image import ImageIdentity, Layer
 from tidewaiter.model.package import Inventory
 from tidewaiter.model.report import Report
 from tidewaiter.report.findings import findings_lines, severity_counts
-from tidewaiter.report.layout import Cell, Style, clean, columns_of, hanging, paint, shorten
+from tidewaiter.report.layout import Cell, Style, clean, columns_of, hanging, paint, shorten, size_of
 
 _NARROWEST = 40
 _HEX_SHOWN = 12
@@ -61,12 +61,14 @@ def _section(page: _Page, title: str) -> str:
 
 def _header(inventory: Inventory, page: _Page) -> list[str]:
     image = inventory.image
+    # Of what could not be opened it is not known that it has no distribution and no packages.
+    looked_at = inventory.extractors or inventory.packages or inventory.distros or not inventory.gaps
     facts = [
         ("tags", ", ".join(image.tags)),
         ("digest", str(image.digest or "")),
         ("platform", str(image.platform or "")),
-        ("distro", _distros(inventory)),
-        ("packages", _packages(inventory)),
+        ("distro", _distros(inventory) if looked_at else ""),
+        ("packages", _packages(inventory) if looked_at else ""),
         ("layers", _sizes(image)),
     ]
     lines = page.hanging(Cell(""), clean(image.reference), 0)
@@ -93,11 +95,7 @@ def _packages(inventory: Inventory) -> str:
 
 def _sizes(image: ImageIdentity) -> str:
     size = sum(layer.size for layer in image.layers)
-    return f"{len(image.layers)} ({_megabytes(size)})" if image.layers else ""
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"  # noqa: PLR2004 - 100 MB: the fraction says nothing
+    return f"{len(image.layers)} ({size_of(size)})" if image.layers else ""
 
 
 def _findings(report: Report, page: _Page) -> list[str]:

@@ -1,0 +1,63 @@
+"""A target that fails becomes an inventory that says so, and the others go on."""
+
+from dataclasses import fields
+
+from tidewaiter.cli.streams import confess, say
+from tidewaiter.errors import (
+    LimitError,
+    MalformedError,
+    RegistryDeniedError,
+    RegistryError,
+    SourceError,
+    TidewaiterError,
+    UnsupportedError,
+    UsageError,
+)
+from tidewaiter.image.limits import Limits
+from tidewaiter.model.gap import Gap, Stage, Why
+from tidewaiter.model.image import ImageIdentity
+from tidewaiter.model.package import Inventory
+
+_REASONS: tuple[tuple[type[TidewaiterError], Stage, Why], ...] = (
+    (RegistryDeniedError, Stage.REGISTRY, Why.DENIED),
+    (RegistryError, Stage.REGISTRY, Why.UNREACHABLE),
+    (LimitError, Stage.IMAGE, Why.LIMIT),
+    (MalformedError, Stage.IMAGE, Why.MALFORMED),
+    (UnsupportedError, Stage.IMAGE, Why.UNSUPPORTED),
+    (SourceError, Stage.SOURCE, Why.NOT_AN_IMAGE),
+    (UsageError, Stage.SOURCE, Why.NOT_AN_IMAGE),
+)
+_SETTABLE = frozenset(field.name for field in fields(Limits))
+
+
+def failed(identity: ImageIdentity, error: Exception) -> Inventory:
+    """An inventory that holds nothing but the failure, which is told on stderr too."""
+    match error:
+        case LimitError() if error.limit in _SETTABLE and not error.advice:
+            advice = f"Raise the ceiling with --limit {error.limit}=…"
+            told: TidewaiterError = LimitError(error.what, limit=error.limit, where=error.where, advice=advice)
+        case TidewaiterError():
+            told = error
+        case OSError():
+            told = SourceError(f"cannot be read: {error.strerror or error}", where=str(error.filename or ""))
+        case _:
+            confess(error)
+            what = f"an error of tidewaiter itself: {type(error).__name__}: {error}"
+            told = UnsupportedError(what, advice="Please report it.")
+    if isinstance(error, TidewaiterError | OSError):
+        say(_named(told, identity.reference))
+    stage, why = _reason(told, error)
+    detail = str(told).removeprefix(f"{identity.reference}: ")
+    return Inventory(image=identity, gaps=(Gap(stage=stage, why=why, subject=identity.reference, detail=detail),))
+
+
+def _named(error: TidewaiterError, target: str) -> str:
+    """The message, with the target before it unless it names it (an image without a layer's digest, a registry)."""
+    return str(error) if target in str(error) else f"{target}: {error}"
+
+
+def _reason(told: TidewaiterError, error: Exception) -> tuple[Stage, Why]:
+    if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
+        return Stage.SOURCE, Why.DENIED
+    known = ((stage, why) for kind, stage, why in _REASONS if isinstance(told, kind))
+    return next(known, (Stage.IMAGE, Why.MALFORMED))
