@@ -1,6 +1,8 @@
 """Who gets which file, and what happens when one is too large or its reader fails."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -234,14 +236,31 @@ def test_a_folder_has_its_ceilings_too(tmp_path: Path) -> None:
     assert [gap.why for gap in look(tmp_path, file_bytes=10)[1]] == [Why.LIMIT]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_a_gap(tmp_path: Path) -> None:
-    write(tmp_path, {"var/lib/list": "a"})
-    (tmp_path / "var").chmod(0)
-    try:
-        assert [gap.why for gap in look(tmp_path)[1]] == [Why.DENIED]
-    finally:
-        (tmp_path / "var").chmod(0o755)
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Root may read everything: for the time of a test it is somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    """A folder that everybody finds, with one inside that nobody may read."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        write(root, {"var/lib/list": "a"})
+        (root / "var").chmod(0)
+        yield root
+        (root / "var").chmod(0o755)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_folder_that_may_not_be_read_is_a_gap(locked: Path) -> None:
+    assert [gap.why for gap in look(locked)[1]] == [Why.DENIED]
 
 
 def test_a_folder_that_is_not_there_is_a_gap(tmp_path: Path) -> None:
