@@ -115,6 +115,11 @@ def test_a_database_that_could_not_be_read_in_between_breaks_the_line() -> None:
     assert found.gaps == ()
 
 
+def test_of_a_database_that_stands_twice_in_a_layer_the_last_counts() -> None:
+    found = seen(tar(DEBIAN, entry(STATUS, status("bash=1", "gone=1")), entry(STATUS, status("bash=2"))))
+    assert brought(found) == {"bash=2": 0}
+
+
 def test_single_entries_of_status_d_each_have_their_layer() -> None:
     one, two = (entry(f"var/lib/dpkg/status.d/{name}", status(f"{name}=1")) for name in ("base", "libc6"))
     assert brought(seen(tar(DEBIAN, one), tar(two))) == {"base=1": 0, "libc6=1": 1}

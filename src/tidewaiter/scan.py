@@ -118,7 +118,7 @@ class _Reading:
         collector = self._collector(blob)
         named = {path: tuple(names) for path, names in only.items()}
         read_layer(blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, only=named)
-        return tuple(collector.files)
+        return collector.files
 
     def _layer(self, blob: LayerBlob) -> LayerInventory:
         progress = self._progress
@@ -135,7 +135,7 @@ class _Reading:
         read = read_layer(
             blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, advance=advance
         )
-        files = tuple(collector.files)
+        files = collector.files
         if linked := self._second_names(read.tree):
             files += self.again(blob, linked)
         return LayerInventory(

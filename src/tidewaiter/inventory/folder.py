@@ -45,7 +45,7 @@ class _Folder:
         for path, root in sorted(wanted.items()):
             self._follow(path, root)
         self._note_dead_ends()
-        return tuple(self._collector.files), tuple(self._gaps)
+        return self._collector.files, tuple(self._gaps)
 
     def _names(self) -> Iterator[tuple[str, bool]]:
         """Every regular file and symbolic link, folder by folder; True for links."""

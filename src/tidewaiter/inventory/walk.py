@@ -49,14 +49,20 @@ class Collector:
     """Takes the files of one layer that an extractor wants, and keeps what they say.
 
     `where` is what gaps call the layer ("" for a folder). A file beyond `file_bytes`, or beyond its extractor's own
-    ceiling, is not taken but a gap; an extractor that fails leaves a gap, and the other files go on.
+    ceiling, is not taken but a gap; an extractor that fails leaves a gap, and the other files go on. Of several files
+    at one path the last counts, as it does when they are unpacked.
     """
 
     def __init__(self, interest: Interest, *, where: str, file_bytes: int) -> None:
-        self.files: list[FileInventory] = []
+        self._files: dict[tuple[str, str], FileInventory] = {}
         self._interest = interest
         self._where = where
         self._file_bytes = file_bytes
+
+    @property
+    def files(self) -> tuple[FileInventory, ...]:
+        """What the files said, each path once for an extractor."""
+        return tuple(self._files.values())
 
     def wants(self, path: str, size: int) -> bool:
         """Whether an extractor wants the file; one that is too large is noted as a gap."""
@@ -98,7 +104,7 @@ class Collector:
         return Extraction(gaps=(file_gap(why, path, self._where, detail),))
 
     def _keep(self, extractor: Extractor, path: str, extraction: Extraction) -> None:
-        self.files.append(FileInventory(path=path, extractor=extractor.name, extraction=extraction))
+        self._files[path, extractor.name] = FileInventory(path=path, extractor=extractor.name, extraction=extraction)
 
 
 def _reason(error: TidewaiterError) -> str:
