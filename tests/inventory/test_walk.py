@@ -68,7 +68,7 @@ def test_a_file_is_wanted_by_its_own_name_or_its_folders(path: str) -> None:
 def test_other_files_are_not_wanted(path: str) -> None:
     found = collector()
     assert not found.wants(path, 5)
-    assert found.files == []
+    assert found.files == ()
 
 
 def test_what_a_file_says_is_kept_with_its_path_and_reader() -> None:
