@@ -12,7 +12,18 @@ from tidewaiter.model.package import Distro, FileInventory, Location, Package
 _DEB = ("debian", "ubuntu", "raspbian", "kali", "linuxmint", "devuan", "pop", "deepin", "echo")
 _APK = ("alpine", "wolfi", "chainguard", "alpaquita", "bellsoft-hardened-containers", "minimos", "postmarketos")
 _RED_HAT = ("rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn", "scientific", "eurolinux", "virtuozzo")
-_SUSE = ("suse", "sles", "sles_sap", "sled", "sle_hpc", "sle-micro", "sl-micro", "opensuse", "opensuse-leap", "opensuse-tumbleweed")
+_SUSE = (
+    "suse",
+    "sles",
+    "sles_sap",
+    "sled",
+    "sle_hpc",
+    "sle-micro",
+    "sl-micro",
+    "opensuse",
+    "opensuse-leap",
+    "opensuse-tumbleweed",
+)
 _OTHER_RPM = ("mariner", "azurelinux", "photon", "openEuler", "openeuler", "anolis", "alinux", "mageia", "bottlerocket")
 _KINDS = {
     **dict.fromkeys(_DEB, "deb"),
