@@ -1,9 +1,13 @@
 """Fixtures that all tests share, and the rule that CI skips nothing."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from tidewaiter.feeds.database import build
 
 _SHARED = Path(os.environ.get("TIDEWAITER_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -14,6 +18,31 @@ def shared() -> Path:
     if not (_SHARED / "advisories").is_dir():
         pytest.skip(f"SKIPPED LOUDLY: no real data at {_SHARED}; set TIDEWAITER_SHARED to the folder that holds it")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def real_database(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of all real advisories, built once."""
+    path = tmp_path_factory.mktemp("real") / "advisories.db"
+    build([shared / "advisories" / "osv"], path, warn=_unexpected)
+    return path
+
+
+def _unexpected(message: str) -> None:
+    pytest.fail(f"a real record was left out: {message}")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, with its key beside it (`key.pem`)."""
+    if not shutil.which("openssl"):
+        pytest.skip("SKIPPED LOUDLY: openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(folder / "key.pem")]
+    names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", *key, "-days", "2", *names, "-out", str(folder / "certificate.pem")]
+    subprocess.run(made, check=True, capture_output=True)
+    return folder / "certificate.pem"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -79,14 +79,6 @@ def pack(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture(scope="session")
-def real_database(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database of all real advisories, built once."""
-    path = tmp_path_factory.mktemp("real") / "advisories.db"
-    build([shared / "advisories" / "osv"], path, warn=_unexpected)
-    return path
-
-
 def _unexpected(message: str) -> None:
     pytest.fail(f"a real record was left out: {message}")
 

@@ -1,8 +1,6 @@
 """Connections: whom to trust, and which way to take."""
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,30 +13,6 @@ from tidewaiter.simulator.registry import SimulatedRegistry
 
 CEILING = 1 << 20
 Connect = Callable[..., RegistryClient]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, with its key beside it."""
-    if not shutil.which("openssl"):
-        pytest.skip("SKIPPED LOUDLY: openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)
-    return folder / "certificate.pem"
 
 
 @pytest.fixture

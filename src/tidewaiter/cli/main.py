@@ -117,6 +117,6 @@ def _tell(error: BaseException) -> Exit:
         case OSError():
             message, code = f"{error.filename or 'stopped'}: {error.strerror or error}", Exit.INCOMPLETE
         case _:
-            message, code = "stopped by the user; no report was written", Exit.INCOMPLETE
+            message, code = "stopped before the end; nothing was written", Exit.INCOMPLETE
     say(message)
     return code
