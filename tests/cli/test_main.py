@@ -59,6 +59,33 @@ def test_wrong_usage_is_told_on_stderr_with_exit_code_3(
     assert captured.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scna"], "Did you mean 'scan'?"),
+        (["frobnicate"], "The commands are scan, sbom, match, db, demo."),
+        (["db", "bild"], "Did you mean 'build'?"),
+        (["scan", "--fromat", "json", "x"], "Did you mean '--format'?"),
+        (["scan", "--severity", "hgih", "x"], "hgih: not among unknown, negligible, low, medium, high, critical"),
+    ],
+)
+def test_what_was_meant_is_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 3
+    assert said in capsys.readouterr().err
+
+
+def test_a_mistake_of_the_program_is_no_finding() -> None:
+    script = (
+        "import click, sys, types; import tidewaiter.cli.main as main; "
+        "broken = types.ModuleType('broken'); broken.command = click.command('demo')(lambda: 1 / 0); "
+        "sys.modules['tidewaiter.cli.demo'] = broken; sys.exit(main.run(['demo']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tidewaiter: an error of tidewaiter itself, please report it")
+    assert "ZeroDivisionError" in done.stderr
+
+
 def test_a_missing_database_is_a_matter_of_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["scan", "--db", str(tmp_path / "none.db"), str(tmp_path)]) == 3
     assert "tidewaiter db build --from" in capsys.readouterr().err
@@ -76,6 +103,10 @@ def test_settings_are_read_from_the_file_of_the_current_folder(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[scan]\ndb = ['a', 'b']\n", "[scan] db is one value, not a list"),
+        ("[scan]\nformat = {a = 1}\n", "[scan] format is one value, not a table"),
+        ("[db]\nbuild = 3\n", "[db.build] is a table of settings"),
+        ("[scan]\nonly-fixd = true\n", "only-fixed"),
         ("[scan\n", "settings.toml"),
         ("[unknown]\nx = 1\n", "settings.toml"),
         ("scan = 3\n", "settings.toml"),
@@ -86,9 +117,11 @@ def test_settings_are_read_from_the_file_of_the_current_folder(
 def test_a_wrong_setting_is_named(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(text)
-    command = ["db", "build", "--from", str(tmp_path)] if "db" in text else ["scan", "image"]
+    command = ["db", "build", "--from", str(tmp_path)] if "[db" in text else ["scan", "image"]
     assert run(["--config", str(path), *command]) == 3
-    assert said in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert said in err
+    assert "settings.toml" in err
 
 
 def test_the_environment_sets_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tidewaiter.cli.sink import write
+from tidewaiter.cli.sink import check, write
 from tidewaiter.errors import UsageError
 
 
@@ -31,3 +31,20 @@ def test_names_that_are_no_text_do_not_stop_the_report(tmp_path: Path) -> None:
     target = tmp_path / "report.txt"
     write("bad \udcff name", str(target))
     assert target.read_bytes() == b"bad \\udcff name\n"
+
+
+def test_what_cannot_be_written_shows_beforehand(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written: there is no such folder"):
+        check(str(tmp_path / "no" / "report.json"))
+    for fine in (None, "", "report.json", str(tmp_path / "report.json"), "/dev/null"):
+        check(fine)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "report.json"
+    link.symlink_to("real/report.json")
+    write("{}", str(link))
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "report.json").read_text() == "{}\n"

@@ -47,29 +47,31 @@ def _with_option_names(table: dict[str, object]) -> dict[str, object]:
     }
 
 
-def fitted(settings: object, command: "Command", name: str) -> dict[str, object]:
+def fitted(settings: object, command: "Command", name: str, *, path: str | None) -> dict[str, object]:
     """The settings as the command's options take them: one value where several may stand is a list of one.
 
-    Raises UsageError for a setting that the command has no option for, and for a list or table where a value belongs.
+    `path` is the file's, for messages. Raises UsageError for a setting that the command has no option for, and for a
+    list or table where a value belongs.
     """
     if not isinstance(settings, dict):
-        raise UsageError(f"[{name}] is a table of settings", where=_FILE)
+        raise UsageError(f"[{name}] is a table of settings", where=path or _FILE)
     subcommands = getattr(command, "commands", {})
     options = {parameter.name: parameter for parameter in command.params if parameter.name}
     if unknown := settings.keys() - subcommands.keys() - options.keys():
         known = ", ".join(sorted(key.replace("_", "-") for key in (*options, *subcommands)))
         setting = min(unknown).replace("_", "-")
-        raise UsageError(f"[{name}] has no setting {setting!r}", where=_FILE, advice=f"Known are {known}")
+        raise UsageError(f"[{name}] has no setting {setting!r}", where=path or _FILE, advice=f"Known are {known}")
     return {
-        key: fitted(value, subcommands[key], f"{name}.{key}")
+        key: fitted(value, subcommands[key], f"{name}.{key}", path=path)
         if key in subcommands
-        else _value(value, options[key], f"[{name}] {key.replace('_', '-')}")
+        else _value(value, options[key], f"[{name}] {key.replace('_', '-')}", path or _FILE)
         for key, value in settings.items()
     }
 
 
-def _value(value: object, option: "Parameter", where: str) -> object:
+def _value(value: object, option: "Parameter", name: str, path: str) -> object:
     several = getattr(option, "multiple", False) or option.nargs != 1
     if isinstance(value, dict) or (isinstance(value, list) and not several):
-        raise UsageError(f"{where} is one value, not {'a list' if isinstance(value, list) else 'a table'}", where=_FILE)
+        kind = "a list" if isinstance(value, list) else "a table"
+        raise UsageError(f"{name} is one value, not {kind}", where=path)
     return [value] if several and not isinstance(value, list) else value

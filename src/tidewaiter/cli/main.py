@@ -74,7 +74,7 @@ def command(context: click.Context, config: str | None) -> None:
     name = context.invoked_subcommand or ""
     subcommand = command.get_command(context, name)
     if subcommand is not None and name in context.default_map:
-        context.default_map[name] = fitted(context.default_map[name], subcommand, name)
+        context.default_map[name] = fitted(context.default_map[name], subcommand, name, path=config)
 
 
 def main() -> None:
