@@ -120,6 +120,14 @@ def test_of_a_database_that_stands_twice_in_a_layer_the_last_counts() -> None:
     assert brought(found) == {"bash=2": 0}
 
 
+@pytest.mark.parametrize(("last", "brings"), [("link", "linked=1"), ("file", "own=1")])
+def test_of_a_file_and_a_hard_link_with_one_name_the_last_counts(last: str, brings: str) -> None:
+    entries = [entry(STATUS, status("own=1")), hardlink(STATUS, "opt/database")]
+    ordered = entries if last == "link" else entries[::-1]
+    found = seen(tar(DEBIAN, entry("opt/database", status("linked=1")), *ordered))
+    assert brought(found) == {brings: 0}
+
+
 def test_single_entries_of_status_d_each_have_their_layer() -> None:
     one, two = (entry(f"var/lib/dpkg/status.d/{name}", status(f"{name}=1")) for name in ("base", "libc6"))
     assert brought(seen(tar(DEBIAN, one), tar(two))) == {"base=1": 0, "libc6=1": 1}

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from tidewaiter.image.blob import Image, LayerBlob
 from tidewaiter.image.budget import Budget
 from tidewaiter.image.crew import work
+from tidewaiter.image.interest import Records
 from tidewaiter.image.layers import layer_name, read_layer
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.merge import DeadEnd, File, Folder, Origin, Overlay
+from tidewaiter.image.paths import text
 from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
@@ -137,7 +139,9 @@ class _Reading:
         )
         files = collector.files
         if linked := self._second_names(read.tree):
-            files += self.again(blob, linked)
+            second = self.again(blob, linked)
+            renewed = {file.path for file in second}
+            files = (*(file for file in files if file.path not in renewed), *second)
         return LayerInventory(
             digest=blob.layer.digest,
             verified=read.verified,
@@ -152,14 +156,16 @@ class _Reading:
         return Collector(self.interest, where=layer_name(blob.layer), file_bytes=self._limits.file_bytes)
 
     def _second_names(self, tree: LayerTree) -> Mapping[str, list[str]]:
-        """Wanted names that are hard links to another file of the layer, by that file's path."""
+        """Wanted names that are in the end hard links to another file of the layer, by that file's path."""
         wanted = [path for path, _ in tree.hardlinks if self.interest(path)]
         if not wanted:
             return {}
         targets = dict(tree.hardlinks)
+        last = {text(record[1:]): record[:1] for record in Records(wanted).of(tree)}
         linked: dict[str, list[str]] = {}
-        for path in dict.fromkeys(wanted):
-            linked.setdefault(_end_of_links(path, targets), []).append(path)
+        for path, kind in last.items():
+            if kind == b"h":
+                linked.setdefault(_end_of_links(path, targets), []).append(path)
         return linked
 
 
