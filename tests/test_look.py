@@ -128,6 +128,12 @@ def test_of_a_file_and_a_hard_link_with_one_name_the_last_counts(last: str, brin
     assert brought(found) == {brings: 0}
 
 
+def test_a_hard_link_to_a_lower_layer_replaces_a_file_of_its_own_layer() -> None:
+    lower = tar(DEBIAN, entry("opt/database", status("linked=1")))
+    found = seen(lower, tar(entry(STATUS, status("own=1")), hardlink(STATUS, "opt/database")))
+    assert brought(found) == {"linked=1": 1}
+
+
 def test_single_entries_of_status_d_each_have_their_layer() -> None:
     one, two = (entry(f"var/lib/dpkg/status.d/{name}", status(f"{name}=1")) for name in ("base", "libc6"))
     assert brought(seen(tar(DEBIAN, one), tar(two))) == {"base=1": 0, "libc6=1": 1}

@@ -139,9 +139,8 @@ class _Reading:
         )
         files = collector.files
         if linked := self._second_names(read.tree):
-            second = self.again(blob, linked)
-            renewed = {file.path for file in second}
-            files = (*(file for file in files if file.path not in renewed), *second)
+            renamed = {name for names in linked.values() for name in names}
+            files = (*(file for file in files if file.path not in renamed), *self.again(blob, linked))
         return LayerInventory(
             digest=blob.layer.digest,
             verified=read.verified,
