@@ -112,6 +112,10 @@ def test_a_version_that_the_scheme_refuses_is_a_doubt_about_the_side_that_has_it
     assert "one" in answer.detail
 
 
+def test_all_versions_are_affected_even_one_that_the_scheme_refuses() -> None:
+    assert ask(affected("PyPI", "thing", "introduced 0"), "not a version", "pep440").verdict is Verdict.YES
+
+
 def test_a_range_that_can_be_read_answers_beside_one_that_can_not() -> None:
     row = affected("PyPI", "thing", "introduced 0, fixed one", "introduced 0, fixed 2.0")
     assert ask(row, "1.0", "pep440").verdict is Verdict.YES

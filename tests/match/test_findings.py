@@ -261,6 +261,28 @@ def test_what_only_the_paid_updates_do_not_know_is_no_gap_for_a_free_package() -
     assert judged(gpac(), advisory(f"UBUNTU-{CVE}", *rows, feed="ubuntu", cve=CVE)) == Judgement()
 
 
+def test_what_the_paid_updates_alone_speak_of_and_do_not_know_is_a_gap() -> None:
+    said = ubuntu("gpac", paid="", paid_=Status.UNKNOWN)
+    result = judged(gpac(), said, HERE)
+    assert (result.findings, [gap.why for gap in result.gaps]) == ((), [Why.UNSUPPORTED])
+
+
+def test_a_free_version_above_a_fix_for_subscribers_does_not_have_it() -> None:
+    fixed = "introduced 0, fixed 0.5.2-426ubuntu0.1+esm1"
+    said = ubuntu("gpac", free="introduced 0", paid=fixed, free_=Status.AFFECTED)
+    (finding,) = judged(gpac("0.5.2-426ubuntu0.2"), said).findings
+    assert (finding.fix.state, finding.fix.versions) == (FixState.NOT_FIXED, ())
+    unknown = ubuntu("gpac", free="", paid=fixed, free_=Status.UNKNOWN)
+    assert len(judged(gpac("0.5.2-426ubuntu0.2"), unknown).gaps) == 1
+
+
+def test_a_kernel_above_a_fix_for_subscribers_has_it_for_its_versions_bear_no_mark() -> None:
+    fixed = "introduced 0, fixed 4.15.0-215.226"
+    said = ubuntu("linux", free="introduced 0", paid=fixed, free_=Status.WONT_FIX)
+    kernels = [package("deb", "linux", f"4.15.0-{version}", on=BIONIC) for version in ("213.224", "215.226")]
+    assert [finding.package for finding in judged(kernels, said).findings] == kernels[:1]
+
+
 def test_one_kernel_source_says_nothing_of_another_flavour() -> None:
     row = affected("Ubuntu:22.04:LTS", "linux-aws", "introduced 0")
     kernel = package("deb", "linux-image-generic", "5.15.0-91.101", source="linux", on=JAMMY)
@@ -310,6 +332,17 @@ def test_through_the_source_perl_errno_is_compared_without_the_epoch_of_perl() -
     assert found(errno, later) == [CVE]
 
 
+def test_what_an_advisory_says_of_the_binary_itself_outweighs_what_it_says_of_the_sources_namesake() -> None:
+    errno = package("rpm", "perl-Errno", "1.28-419.el8", source="perl 5.26.3-419.el8", on=ALMA8)
+    rows = (
+        affected("AlmaLinux:8", "perl", "introduced 0, fixed 4:5.26.3-423.el8_10"),
+        affected("AlmaLinux:8", "perl-Errno", "introduced 0, fixed 1.28-423.el8_10"),
+    )
+    (finding,) = judged(errno, advisory("ALSA-1", *rows, feed="almalinux", cve=CVE)).findings
+    assert finding.fix.versions == ("1.28-423.el8_10",)
+    assert [match.kind for match in finding.matches] == [MatchKind.BINARY]
+
+
 def test_of_several_advisories_on_one_cve_the_highest_fix_ends_it() -> None:
     bind = package("rpm", "bind", "32:9.11.36-1.el8", on=RHEL8)
     rows = [affected(BASE8, "bind", f"introduced 0, fixed 32:9.11.36-{n}.el8") for n in (3, 5, 2)]
@@ -342,10 +375,36 @@ def test_a_module_stream_is_part_of_a_packages_identity() -> None:
     assert result.gaps == ()
 
 
-def test_a_modular_package_is_not_judged_by_what_is_said_of_packages_outside_modules() -> None:
-    modular = package("rpm", "perl-DBI", "1.641-2.module+el8", on=RHEL8, module="perl-DBI:1.641:820:abc")
-    row = affected(BASE8, "perl-DBI", "introduced 0", status=Status.AFFECTED)
-    assert found(modular, advisory("REDHAT-1", row, feed="redhat", cve=CVE)) == []
+def modular(name: str, version: str, module: str, **more: Any) -> Package:
+    return package("rpm", name, f"{version}.module+el8", on=RHEL8, module=f"{module}:820:abc", **more)
+
+
+def test_a_modular_package_is_not_judged_by_a_fix_outside_modules() -> None:
+    perl = modular("perl-DBI", "1.641-2", "perl-DBI:1.641")
+    row = affected(BASE8, "perl-DBI", "introduced 0, fixed 1.642-1.el8")
+    assert judged(perl, advisory("RHSA-1", row, feed="redhat", cve=CVE)) == Judgement()
+
+
+def test_an_open_component_named_without_a_module_may_be_of_any_stream() -> None:
+    php = modular("php-cli", "7.2.11-1", "php:7.2", source="php 7.2.11-1")
+    bare = affected(BASE8, "php", "introduced 0", status=Status.AFFECTED)
+    result = judged(php, advisory("REDHAT-1", bare, feed="redhat", cve=CVE))
+    assert (result.findings, [gap.why for gap in result.gaps]) == ((), [Why.NOT_COMPARABLE])
+    own = affected(BASE8, "php", "introduced 0", status=Status.WONT_FIX, module="php:7.2")
+    result = judged(php, advisory("REDHAT-1", bare, own, feed="redhat", cve=CVE))
+    assert ([finding.fix.state for finding in result.findings], result.gaps) == ([FixState.WONT_FIX], ())
+    safe = affected(BASE8, "php", status=Status.NOT_AFFECTED)
+    assert found(php, advisory("REDHAT-1", safe, own, feed="redhat", cve=CVE)) == [CVE]
+
+
+def test_what_is_said_of_a_module_as_a_whole_is_a_gap_for_each_of_its_packages() -> None:
+    note = "fixed by RHSA-2019:1175 in the module virt:rhel-8000020190510171727.55190bc5"
+    row = affected(BASE8, "virt:rhel", module="virt:rhel", status=Status.UNKNOWN, note=note)
+    said = advisory("REDHAT-1", row, feed="redhat", cve=CVE)
+    result = judged(modular("qemu-img", "15:2.12.0-63", "virt:rhel", source="qemu-kvm"), said)
+    assert [gap.why for gap in result.gaps] == [Why.UNSUPPORTED]
+    assert note in result.gaps[0].detail
+    assert judged(modular("qemu-img", "15:4.2.0-1", "virt:8.2", source="qemu-kvm"), said) == Judgement()
 
 
 def test_not_affected_of_one_stream_does_not_veto_another() -> None:
@@ -367,6 +426,17 @@ def test_alma_names_the_stream_in_the_summary() -> None:
     old, own = (package("rpm", "nodejs", f"1:{n}.1-1.module_el8", on=ALMA8, module=f"nodejs:{n}:8:x") for n in (10, 14))
     assert judged([old, own], alsa).findings[0].package == own
     assert len(judged([old, own], alsa).findings) == 1
+
+
+def test_an_erratum_on_two_streams_speaks_of_packages_in_either() -> None:
+    row = affected("AlmaLinux:8", "libvirt-devel", "introduced 0, fixed 8.0.0-10.module_el8.7.0+3346+68867adb")
+    summary = "Moderate: virt:rhel and virt-devel:rhel security update"
+    alsa = advisory("ALSA-1", row, feed="almalinux", cve=CVE, summary=summary)
+    by_stream = {
+        stream: found(package("rpm", "libvirt-devel", "6.0.0-1.module_el8", on=ALMA8, module=f"{stream}:8040:1"), alsa)
+        for stream in ("virt:rhel", "virt-devel:rhel", "virt:av")
+    }
+    assert by_stream == {"virt:rhel": [CVE], "virt-devel:rhel": [CVE], "virt:av": []}
 
 
 def test_an_unknown_stream_on_either_side_can_not_be_told() -> None:
@@ -485,8 +555,14 @@ def test_commits_alone_are_a_gap_not_unaffected() -> None:
 # Application packages
 
 
-def ghsa(*ranges: str, feed: str = "ghsa", id: str = "GHSA-aaaa-bbbb-cccc", **more: Any) -> Advisory:  # noqa: A002 - the schema's own word
-    return advisory(id, affected("npm", "thing", *ranges, type=RangeType.SEMVER), feed=feed, aliases=(CVE,), **more)
+def ghsa(
+    *ranges: str,
+    feed: str = "ghsa",
+    id: str = "GHSA-aaaa-bbbb-cccc",  # noqa: A002 - the schema's own word
+    status: Status | None = None,
+) -> Advisory:
+    row = affected("npm", "thing", *ranges, type=RangeType.SEMVER, status=status)
+    return advisory(id, row, feed=feed, aliases=(CVE,))
 
 
 @pytest.mark.parametrize(
@@ -514,6 +590,11 @@ def test_publishers_are_alternatives_and_each_that_says_yes_is_kept() -> None:
     (finding,) = judged(package("npm", "thing", "1.5.0"), yes, no, also).findings
     assert [match.feed for match in finding.matches] == ["ghsa", "osv"]
     assert finding.aliases == ("GHSA-aaaa-bbbb-cccc", "OSV-1")
+
+
+def test_never_affected_by_one_publisher_vetoes_no_other() -> None:
+    never = ghsa(status=Status.NOT_AFFECTED, feed="gitlab", id="GLAD-1")
+    assert found(package("npm", "thing", "1.5.0"), ghsa("introduced 0, fixed 2.0.0"), never) == [CVE]
 
 
 def test_a_last_affected_version_does_not_say_what_fixes_it() -> None:

@@ -138,6 +138,8 @@ class _Scale:
         """What one range says of the installed version."""
         if each.type is RangeType.GIT:
             return _doubt(Doubt.COMMITS)
+        if each.events == _FROM_THE_FIRST:
+            return Answer(verdict=Verdict.YES, range="all versions")
         scheme = "semver" if each.type is RangeType.SEMVER else self._scheme
         try:
             installed: Position = (1, self._order.key(scheme, self._installed))
@@ -149,11 +151,8 @@ class _Scale:
             return _doubt(Doubt.ADVISORY_VERSION, str(error))
 
     def _walk(self, events: tuple[Event, ...], installed: Position, scheme: str) -> Answer:
-        if events[:1] == _FROM_THE_FIRST:
-            if len(events) == 1:
-                return Answer(verdict=Verdict.YES, range="all versions")
-            if len(events) == _A_PAIR and events[1].kind is EventKind.FIXED:
-                return self._commonest(events[1], installed, scheme)
+        if len(events) == _A_PAIR and events[0] == _FROM_THE_FIRST[0] and events[1].kind is EventKind.FIXED:
+            return self._commonest(events[1], installed, scheme)
         if not self._below_limit(events, installed, scheme):
             return Answer(verdict=Verdict.NO)
         places = [(self._place(event, scheme), event) for event in events if event.kind is not EventKind.LIMIT]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewaiter.match.affected import Answer, Verdict
-from tidewaiter.match.keys import Lookup
-from tidewaiter.model.advisory import Advisory, Affected
+from tidewaiter.match.keys import Lookup, is_paid_build
+from tidewaiter.model.advisory import Advisory, Affected, EventKind
+from tidewaiter.model.finding import MatchKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +34,37 @@ def weigh(rows: Sequence[Row], *, system: bool, subscriber: bool) -> Weighed:
     about what is free and what is paid for apart: the installed version tells which of the two it came from.
     """
     if not system:
-        return _settle(rows, one_voice=False)
+        return _bearing(rows)
+    rows = _of_the_nearest_name(rows)
     for_subscribers = [row for row in rows if row.lookup.paid]
     if not for_subscribers:
-        return _settle(rows, one_voice=True)
-    free = _settle([row for row in rows if not row.lookup.paid], one_voice=True)
-    paid = _settle(for_subscribers, one_voice=True)
+        return _settle(rows)
+    free = _settle([row for row in rows if not row.lookup.paid])
+    paid = _settle(for_subscribers)
     if not subscriber:
         return _for_free(free, paid)
     silent = paid.verdict is Verdict.CANNOT_TELL and free.verdict is not Verdict.CANNOT_TELL
     return free if silent else paid
 
 
-def _settle(rows: Sequence[Row], *, one_voice: bool) -> Weighed:
-    """A veto ends it. Of one publisher, a fix in the release outdates what was said before there was one."""
+def _of_the_nearest_name(rows: Sequence[Row]) -> Sequence[Row]:
+    """Where an advisory names the binary itself, what it says of the source's namesake is about another package.
+
+    The versions of the two may differ: `perl-Errno` 1.28-423.el8 beside `perl` 4:5.26.3-423.el8.
+    """
+    named = {row.advisory.id for row in rows if row.lookup.kind is MatchKind.BINARY}
+    return [row for row in rows if row.lookup.kind is not MatchKind.SOURCE or row.advisory.id not in named]
+
+
+def _settle(rows: Sequence[Row]) -> Weighed:
+    """What one publisher says: a veto ends it, a fix in the release outdates what was said before there was one."""
     if any(row.answer.verdict is Verdict.VETO for row in rows):
         return Weighed(verdict=Verdict.VETO)
-    if one_voice:
-        rows = [row for row in rows if row.answer.decided] or rows
+    return _bearing([row for row in rows if row.answer.decided] or rows)
+
+
+def _bearing(rows: Sequence[Row]) -> Weighed:
+    """The strongest verdict, and who gave it."""
     for verdict in (Verdict.YES, Verdict.NO, Verdict.CANNOT_TELL):
         bearing = tuple(row for row in rows if row.answer.verdict is verdict)
         if bearing:
@@ -66,12 +80,24 @@ def _for_free(free: Weighed, paid: Weighed) -> Weighed:
     fixed = any(row.answer.decided for row in free.rows)
     if free.verdict in {Verdict.VETO, Verdict.NO} or fixed:
         return free
+    if not free.rows:
+        return paid
     match paid.verdict:
         case Verdict.YES:
             known = free.rows if free.verdict is Verdict.YES else ()
             fix = any(row.answer.fixes for row in paid.rows)
             return Weighed(verdict=Verdict.YES, rows=(*known, *paid.rows) if fix or not known else known)
-        case Verdict.NO if any(row.answer.decided for row in paid.rows):
+        case Verdict.NO if any(map(_from_one_line, paid.rows)):
             return paid
         case _:
             return free
+
+
+def _from_one_line(row: Row) -> bool:
+    """Whether a version above the row's fix has it, wherever it came from.
+
+    Kernels for subscribers go on where the free ones stop. Others bear a mark (`~esm1`, `+esm2`): a version above it
+    that has none came from the free updates, which never took the fix over.
+    """
+    fixes = [event for each in row.affected.ranges for event in each.events if event.kind is EventKind.FIXED]
+    return row.answer.decided and not any(is_paid_build(event.version) for event in fixes)

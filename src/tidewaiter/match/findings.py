@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tidewaiter.match import doubts, severity, streams, vulnerabilities
 from tidewaiter.match.advisories import Advisories
-from tidewaiter.match.affected import Answer, Doubt, Verdict
+from tidewaiter.match.affected import Answer, Verdict
 from tidewaiter.match.affected import judge as judge_row
 from tidewaiter.match.evidence import Row, Weighed, weigh
 from tidewaiter.match.fixes import fix_of
@@ -133,18 +133,11 @@ def _in_stream(subject: Subject, given: Sequence[_Answered], headers: Mapping[in
         advisory = headers[candidate.number]
         if advisory.withdrawn or advisory.informational:
             continue
-        meant = streams.stream_meant(candidate.affected, advisory) if lookup.scheme == "rpm" else ""
-        if meant == subject.stream != streams.UNKNOWN:
-            rows.append(Row(lookup, candidate.affected, advisory, answer))
-        elif meant and subject.stream and streams.UNKNOWN in {meant, subject.stream}:
-            rows.append(Row(lookup, candidate.affected, advisory, _unknown_stream(answer)))
+        meant = streams.streams_meant(candidate.affected, advisory) if lookup.scheme == "rpm" else ()
+        heard = streams.heard(answer, subject.stream, meant)
+        if heard is not None:
+            rows.append(Row(lookup, candidate.affected, advisory, heard))
     return rows
-
-
-def _unknown_stream(answer: Answer) -> Answer:
-    if answer.verdict is Verdict.YES:
-        return Answer(verdict=Verdict.CANNOT_TELL, doubt=Doubt.STREAM)
-    return answer
 
 
 def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:

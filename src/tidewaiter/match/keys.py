@@ -41,6 +41,7 @@ _REBUILD = re.compile(r"\+b\d+$")
 _BITNAMI_REVISION = re.compile(r"-\d+$")
 _GO_PRERELEASE = re.compile(r"go(\d+\.\d+)(\.\d+)?(rc|beta)(\d+)$")
 _EPOCH = re.compile(r"^\d+:")
+_PAID_BUILD = re.compile(r"[~+]esm\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _application_version(package: Package) -> str:
 def system_lookups(package: Package, release: Release) -> tuple[Lookup, ...]:
     """Where a distribution's package is found: by its source, its own name or both, in each of its ecosystems."""
     places = [(name, False) for name in release.ecosystems] + [(name, True) for name in release.paid]
-    names = _names(package, release.names)
+    names = _names(package, release.names) + _module(package)
     return tuple(
         Lookup(ecosystem, name, version, package.type, kind, any_epoch=_loses_epoch(package, kind), paid=paid)
         for ecosystem, paid in places
@@ -119,6 +120,16 @@ def _names(package: Package, kinds: frozenset[MatchKind]) -> list[tuple[MatchKin
     return [binary, source]
 
 
+def _module(package: Package) -> list[tuple[MatchKind, str, str]]:
+    """Under its `name:stream` stands what is said of a module as a whole; no package's name has a colon."""
+    return [(MatchKind.SOURCE, name_and_stream(package.module), package.version)] if package.module else []
+
+
+def name_and_stream(label: str) -> str:
+    """The `name:stream` at the beginning of a module label, `name:stream:version:context`."""
+    return ":".join(label.split(":")[:2])
+
+
 def _source(package: Package) -> tuple[str, str]:
     """The source package's name and version: dpkg names both only where they differ from the binary's.
 
@@ -139,3 +150,8 @@ def without_epoch(version: str) -> str:
 def has_epoch(version: str) -> bool:
     """Whether the version names an epoch."""
     return _EPOCH.match(version) is not None
+
+
+def is_paid_build(version: str) -> bool:
+    """Whether the version says that only subscribers got it: `1.0.2g-1ubuntu4.20+esm1`."""
+    return _PAID_BUILD.search(version) is not None

@@ -1,19 +1,16 @@
 """The packages of an inventory, sorted into those that can be judged, by what is looked up, and those that can not."""
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tidewaiter.match import gaps
 from tidewaiter.match.distributions import Release, Unjudged, release_of
-from tidewaiter.match.keys import SYSTEM_TYPES, Lookup, application_lookup, system_lookups
+from tidewaiter.match.keys import SYSTEM_TYPES, Lookup, application_lookup, is_paid_build, system_lookups
 from tidewaiter.match.streams import stream_of
 from tidewaiter.match.vendors import stranger
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.package import Distro, Package
-
-_SUBSCRIBED = re.compile(r"[~+]esm\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +112,6 @@ def _system_subject(package: Package, release: Release) -> Subject:
     return Subject(
         system_lookups(package, release),
         stream=stream_of(package),
-        subscriber=_SUBSCRIBED.search(package.version) is not None,
+        subscriber=is_paid_build(package.version),
         system=True,
     )

@@ -44,20 +44,38 @@ def test_redhat_fixed_needs_no_word(parse_row: Callable[..., Affected], fix: Cal
 
 
 @pytest.mark.parametrize(
-    ("build", "name", "module"),
+    ("build", "module"),
     [
-        ("mysql:8.0-8000020190807131617.f8e95b4e", "mysql", "mysql:8.0"),
-        ("virt:rhel-8000020190510171727.55190bc5", "virt", "virt:rhel"),
-        ("389-ds:1.4-8000020190510171727.55190bc5", "389-ds", "389-ds:1.4"),
+        ("mysql:8.0-8000020190807131617.f8e95b4e", "mysql:8.0"),
+        ("virt:rhel-8000020190510171727.55190bc5", "virt:rhel"),
+        ("389-ds:1.4-8000020190510171727.55190bc5", "389-ds:1.4"),
     ],
 )
-def test_a_fix_told_by_its_module_build_gives_no_version_to_compare(
-    parse_row: Callable[..., Affected], build: str, name: str, module: str
+def test_a_fix_told_by_its_module_build_gives_no_version_to_compare_and_stands_under_the_module(
+    parse_row: Callable[..., Affected], build: str, module: str
 ) -> None:
     said = {"state": "fixed", "advisory": "RHSA-2019:2511", "raw_package": build}
     row = parse_row("REDHAT-CVE-2019-1", "Red Hat:enterprise_linux:8", name=build, ranges=[], ecosystem_specific=said)
-    assert (row.name, row.module, row.status) == (name, module, Status.UNKNOWN)
+    assert (row.name, row.module, row.status) == (module, module, Status.UNKNOWN)
     assert row.note == f"fixed by RHSA-2019:2511 in the module {build}, whose packages it does not tell"
+
+
+@pytest.mark.parametrize(
+    ("published", "name", "module"),
+    [
+        ("httpd:2.4/mod_http2", "mod_http2", "httpd:2.4"),
+        ("container-tools:rhel8/runc", "runc", "container-tools:rhel8"),
+        ("crb/mingw-openssl", "mingw-openssl", ""),
+        ("openssl", "openssl", ""),
+        ("rhel8/postgresql-10", "rhel8/postgresql-10", ""),  # an image
+    ],
+)
+def test_an_open_component_of_a_module_is_published_behind_its_stream(
+    parse_row: Callable[..., Affected], published: str, name: str, module: str
+) -> None:
+    said = {"fix_state": "Affected", "cpe": "cpe:/o:redhat:enterprise_linux:8"}
+    row = parse_row("REDHAT-CVE-2019-1", "Red Hat:enterprise_linux:8", name=published, ecosystem_specific=said)
+    assert (row.name, row.module, row.status) == (name, module, Status.AFFECTED)
 
 
 def test_redhat_osv_lists_its_cves_as_related(parse: Callable[..., Advisory]) -> None:

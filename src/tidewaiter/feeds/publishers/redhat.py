@@ -24,7 +24,8 @@ _FIX_STATES = {
 }
 _LABEL = re.compile(r"^(Low|Moderate|Important|Critical): |\((Low|Moderate|Important|Critical)\)$")
 _STREAM = re.compile(r"(?<![\w./+-])([A-Za-z0-9][\w.+-]*:[A-Za-z0-9][\w.+-]*)(?=[ /])")
-_MODULE_BUILD = re.compile(r"(?P<name>[\w.+-]+):(?P<stream>[\w.+]+(?:-[\w.+]+)*?)-\d{10,}\.[0-9a-f]{8}")
+_MODULE_BUILD = re.compile(r"(?P<stream>[\w.+-]+:[\w.+]+(?:-[\w.+]+)*?)-\d{10,}\.[0-9a-f]{8}")
+_COMPONENT = re.compile(r"(?:(?P<stream>[\w.+-]+:[\w.+-]+)|crb)/(?P<name>[^/:]+)")
 _LONGEST = 500  # characters of a text that is searched
 _BUILT_IN_MODULE = re.compile(r"[.+]module[_+]el")
 
@@ -46,17 +47,33 @@ class RedHat(Publisher):
     """The fix state of each product, the product's CPE, the module stream."""
 
     def word(self, record: OsvRecord, row: OsvAffected) -> Word:  # noqa: ARG002 - the row says all
-        """A fix that is named by the build of a whole module gives no package's version: nobody can compare it."""
+        """A fix that is named by the build of a whole module gives no package's version: nobody can compare it.
+
+        It stands under the module's `name:stream`; what is open stands before the component: `php:7.2/php`.
+        """
         said = free_form(_ROW, row.ecosystem_specific, "ecosystem_specific")
         build = _MODULE_BUILD.fullmatch((said.raw_package or "")[:_LONGEST])
         if build and not row.ranges:
             note = (
                 f"fixed by {said.advisory or 'an advisory'} in the module {build[0]}, whose packages it does not tell"
             )
-            stream = f"{build['name']}:{build['stream']}"
-            return Word(status=Status.UNKNOWN, note=note, module=stream, cpe=said.cpe or "", name=build["name"])
+            stream = build["stream"]
+            return Word(status=Status.UNKNOWN, note=note, module=stream, cpe=said.cpe or "", name=stream)
         state = said.fix_state or ""
-        return Word(status=_FIX_STATES.get(state.lower()), note=state, module=said.module or "", cpe=said.cpe or "")
+        stream, name = _component(row)
+        return Word(
+            status=_FIX_STATES.get(state.lower()),
+            note=state,
+            module=said.module or stream,
+            cpe=said.cpe or "",
+            name=name,
+        )
+
+
+def _component(row: OsvAffected) -> tuple[str, str]:
+    """The module stream and the name in `httpd:2.4/mod_http2`, and without a stream in `crb/mingw-openssl`."""
+    found = _COMPONENT.fullmatch(row.package.name[:_LONGEST]) if row.package else None
+    return (found["stream"] or "", found["name"]) if found else ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
