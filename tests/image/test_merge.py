@@ -4,8 +4,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tarballs import blob, entry, folder, hardlink, symlink, tar
+from tidewaiter.image.below import names_below
 from tidewaiter.image.budget import Budget
-from tidewaiter.image.interest import Records, names_below
+from tidewaiter.image.interest import Records
 from tidewaiter.image.layers import read_layer
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.merge import DeadEnd, File, Folder, Origin, Overlay

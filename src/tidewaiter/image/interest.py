@@ -2,7 +2,9 @@
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
+from tidewaiter.image.below import Below, slices
 from tidewaiter.image.paths import raw
 from tidewaiter.model.package import LayerTree
 
@@ -10,7 +12,6 @@ _MOST_ROUNDS = 40
 _MOST_WORK = 5_000_000  # paths looked at: less than a second
 _WORK_OF_A_NAME = 100
 _DEEPEST = 100  # folders; a path that links make deeper than this will not end at all
-_SLICE = 1 << 20
 _LETTERS = (b"f", b"d", b"l", b"h")
 _INDEFINITE = frozenset(("", ".", ".."))
 
@@ -45,7 +46,8 @@ class _Growth:
         self._paths: set[str] = set()
         self._last_parts: set[str] = set(_INDEFINITE)
         self._done: dict[tuple[str, str], int] = {}
-        self._written_through: dict[str, bool] = {}
+        self._written_through = Below(trees, lambda: {link for tree in trees for link, _ in tree.symlinks})
+        self._hidden_through: frozenset[str] | None = None
         for path in paths:
             self._add(path)
 
@@ -70,13 +72,15 @@ class _Growth:
 
     def _has_names_below(self, link: str) -> bool:
         """Whether a layer writes, or hides, something through the link: most links are never used like that."""
-        if link not in self._written_through:
-            below = f"{link}/"
-            marks = (mark for tree in self._trees for mark in (*tree.whiteouts, *tree.opaques))
-            self._written_through[link] = any(names_below(link, self._trees)) or any(
-                mark == link or mark.startswith(below) for mark in marks
-            )
-        return self._written_through[link]
+        return link in self._written_through or link in self._marked()
+
+    def _marked(self) -> frozenset[str]:
+        """The links that whiteouts hide something through."""
+        if self._hidden_through is None:
+            links = {link for tree in self._trees for link, _ in tree.symlinks}
+            marks = {mark for tree in self._trees for mark in (*tree.whiteouts, *tree.opaques)}
+            self._hidden_through = frozenset(link for mark in marks for link in _folders(mark) if link in links)
+        return self._hidden_through
 
     def _substitute(self, start: str, other: str) -> None:
         """For every path below (or at) `start` add the one that begins with `other` instead."""
@@ -103,6 +107,12 @@ class _Growth:
             self._last_parts.add(path.rpartition("/")[2])
 
 
+def _folders(path: str) -> Iterator[str]:
+    """The path and the folders above it, not deeper than paths of interest are."""
+    parts = path.split("/", _DEEPEST + 1)[: _DEEPEST + 1]
+    return accumulate(parts, lambda folder, part: f"{folder}/{part}")
+
+
 def _destination(link: str, target: str) -> str:
     """Where a link leads, if nothing on the way is itself a link; "" for the root."""
     path = posixpath.normpath(posixpath.join("/", posixpath.dirname(link), target))
@@ -118,26 +128,5 @@ class Records:
     def of(self, tree: LayerTree) -> Iterator[bytes]:
         """A letter and a path each. A slice of the names at a time, so that a million of them take no room."""
         wanted = self._wanted
-        for names in _slices(tree.entries):
+        for names in slices(tree.entries):
             yield from [record for record in names.split(b"\0") if record in wanted]
-
-
-def _slices(entries: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(entries):
-        end = entries.find(b"\0", start + _SLICE)
-        end = len(entries) if end < 0 else end
-        yield entries[start:end]
-        start = end + 1
-
-
-def names_below(folder: str, trees: Sequence[LayerTree]) -> Iterator[str]:
-    """The names that any layer has below a folder, in the layers' own spelling; some more than once."""
-    needle = raw(folder) + b"/"
-    for tree in trees:
-        at = tree.entries.find(needle)
-        while at >= 0:
-            if at == 1 or tree.entries[at - 2 : at - 1] == b"\0":
-                end = tree.entries.find(b"\0", at)
-                yield tree.entries[at : end if end >= 0 else None].decode("utf-8", "surrogateescape")
-            at = tree.entries.find(needle, at + 1)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tidewaiter.image.interest import Records, names_below, paths_that_matter
+from tidewaiter.image.below import Below, names_below
+from tidewaiter.image.interest import Records, paths_that_matter
 from tidewaiter.image.paths import text
 from tidewaiter.model.package import LayerTree
 
@@ -98,6 +99,7 @@ class Overlay:
         self._trees = trees
         self._root = _Node("", None)
         self._names, self.complete = paths_that_matter(paths, trees)
+        self._below = Below(trees, lambda: self._names)
         records = Records(self._names)
         for index, tree in enumerate(trees):
             own = list(records.of(tree))
@@ -122,9 +124,9 @@ class Overlay:
         if way.node is not None:
             path = way.node.path()
             return Folder(path) if way.node.kind == "d" else File(path, tuple(way.node.versions))
-        if way.missing and any(names_below(way.missing, self._trees)):
+        if way.missing and way.missing in self._below:
             return Folder(way.missing)
-        if way.lacking and not any(names_below(way.lacking, self._trees)):
+        if way.lacking and way.lacking not in self._below:
             return DeadEnd(f"it leads through a symbolic link to {way.lacking}, which is not there")
         return None
 
