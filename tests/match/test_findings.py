@@ -460,6 +460,32 @@ def test_centos_is_judged_by_red_hats_data_and_said_to_be_over() -> None:
     assert [(gap.why, "2021-12-31" in gap.detail) for gap in result.gaps] == [(Why.END_OF_LIFE, True)]
 
 
+@pytest.mark.parametrize(
+    ("installed", "fixed", "vulnerable"),
+    [
+        ("2.4.6-89.el7.centos.1", "2.4.6-89.el7_6.1", False),
+        ("2.4.6-89.el7.centos", "2.4.6-89.el7_6.1", True),
+        ("2.4.6-88.el7.centos", "2.4.6-89.el7_6", True),
+        ("3.4.3-158.el7.centos", "3.4.3-158.el7", False),
+        ("1.0.2k-16.el7_5.2", "1.0.2k-16.el7_6.1", True),  # built without a mark: the minor release counts
+        ("1:10.21.0-3.module_el8.2.0+391+8da3adc6", "1:10.21.0-3.module+el8.2.0+7071+d2377ea3", False),
+        ("1:10.21.0-3.module_el8.2.0+391+8da3adc6", "1:10.21.0-4.module+el8.2.0+7071+d2377ea3", True),
+    ],
+)
+def test_centos_is_compared_without_the_marks_of_its_own_builds(installed: str, fixed: str, vulnerable: bool) -> None:
+    major = installed.partition(".el")[2][:1]
+    module = "nodejs:10" if ".module" in installed else ""
+    own = package("rpm", "thing", installed, on=distro("centos", major), module=module)
+    row = affected(f"Red Hat:enterprise_linux:{major}", "thing", f"introduced 0, fixed {fixed}", module=module)
+    assert found(own, advisory("RHSA-1", row, feed="redhat", cve=CVE)) == [CVE] * vulnerable
+
+
+def test_red_hats_own_builds_are_compared_whole() -> None:
+    old = package("rpm", "nodejs", "1:10.21.0-3.module+el8.2.0+1+a", on=RHEL8, module="nodejs:10:1:a")
+    row = affected(BASE8, "nodejs", "introduced 0, fixed 1:10.21.0-3.module+el8.2.0+2+b", module="nodejs:10")
+    assert found(old, advisory("RHSA-1", row, feed="redhat", cve=CVE)) == [CVE]
+
+
 # Not judged
 
 
@@ -480,12 +506,14 @@ def test_an_empty_database_is_a_gap_never_a_pass() -> None:
 
 def test_packages_of_no_known_distribution_are_a_gap() -> None:
     (gap,) = judged([package("deb", "a", "1"), package("deb", "b", "1")], ELSEWHERE).gaps
-    assert (gap.why, "2: a 1, b 1" in gap.detail) == (Why.UNSUPPORTED, True)
+    assert (gap.why, "2: a 1, b 1" in gap.detail) == (Why.NO_FEED, True)
+    assert gap.wide
 
 
 def test_rpms_on_debian_are_a_gap() -> None:
     (gap,) = judged(package("rpm", "bash", "1", on=BOOKWORM), ELSEWHERE).gaps
-    assert (gap.why, gap.subject) == (Why.UNSUPPORTED, "pkg:rpm")
+    assert (gap.why, gap.subject) == (Why.NO_FEED, "pkg:rpm")
+    assert gap.wide
 
 
 @pytest.mark.parametrize(
@@ -595,6 +623,14 @@ def test_publishers_are_alternatives_and_each_that_says_yes_is_kept() -> None:
 def test_never_affected_by_one_publisher_vetoes_no_other() -> None:
     never = ghsa(status=Status.NOT_AFFECTED, feed="gitlab", id="GLAD-1")
     assert found(package("npm", "thing", "1.5.0"), ghsa("introduced 0, fixed 2.0.0"), never) == [CVE]
+
+
+def test_a_registry_beside_the_first_one_is_asked_too() -> None:
+    drupal = "Packagist:https://packages.drupal.org/8"
+    row = affected(drupal, "drupal/webform", "introduced 0, fixed 6.2.9")
+    said = advisory("DRUPAL-CONTRIB-2024-001", row, feed="drupal", cve=CVE)
+    assert found(package("composer", "drupal/webform", "6.2.8"), said) == [CVE]
+    assert found(package("composer", "drupal/webform", "6.2.9"), said) == []
 
 
 def test_a_last_affected_version_does_not_say_what_fixes_it() -> None:

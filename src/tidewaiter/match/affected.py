@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from tidewaiter.errors import VersionError
-from tidewaiter.match.keys import Lookup, has_epoch, without_epoch
+from tidewaiter.match.keys import Lookup, has_epoch, without_build_marks, without_epoch
 from tidewaiter.match.order import Order, Position
 from tidewaiter.model.advisory import Affected, Event, EventKind, Range, RangeType, Status
 
@@ -132,6 +132,7 @@ class _Scale:
         self._order = order
         self._scheme = lookup.scheme
         self._bare = lookup.any_epoch and _epochs_differ(affected, lookup.version)
+        self._unmarked = lookup.rebuilt
         self._installed = self._spell(lookup.version)
 
     def judge(self, each: Range) -> Answer:
@@ -183,7 +184,8 @@ class _Scale:
         return (1, key, 1) if event.kind is EventKind.LAST_AFFECTED else (1, key)
 
     def _spell(self, version: str) -> str:
-        return without_epoch(version) if self._bare else version
+        unmarked = without_build_marks(version) if self._unmarked else version
+        return without_epoch(unmarked) if self._bare else unmarked
 
     def lists(self, versions: tuple[str, ...]) -> bool:
         """Whether the installed version is among these."""

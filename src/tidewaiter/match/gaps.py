@@ -51,7 +51,7 @@ def unknown_type(kind: str, packages: Sequence[Package]) -> Gap:
 def homeless(kind: str, packages: Sequence[Package]) -> Gap:
     """Packages of an operating system that does not say which it is."""
     detail = f"which distribution release these {kind} packages belong to is not known; not judged: {titled(packages)}"
-    return _gap(Why.UNSUPPORTED, f"pkg:{kind}", detail)
+    return _gap(Why.NO_FEED, f"pkg:{kind}", detail)
 
 
 def third_party(distro: Distro, vendor: str, packages: Sequence[Package]) -> Gap:
@@ -66,7 +66,7 @@ def third_party(distro: Distro, vendor: str, packages: Sequence[Package]) -> Gap
 def foreign_type(distro: Distro, kind: str, judged: str, packages: Sequence[Package]) -> Gap:
     """Packages of a kind that is not the distribution's own (rpms on Debian)."""
     detail = f"the advisories of {distro} speak of {judged} packages only; not judged: {titled(packages)}"
-    return _gap(Why.UNSUPPORTED, f"pkg:{kind}", detail)
+    return _gap(Why.NO_FEED, f"pkg:{kind}", detail)
 
 
 def ended(distro: Distro, day: str) -> Gap:

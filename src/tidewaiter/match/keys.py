@@ -7,7 +7,7 @@ the module path (Go; `stdlib` and `toolchain` too), `vendor/name` (Packagist, Gi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewaiter.match.distributions import Release
 from tidewaiter.model.ecosystem import normalise, scheme_of
@@ -41,6 +41,13 @@ _REBUILD = re.compile(r"\+b\d+$")
 _BITNAMI_REVISION = re.compile(r"-\d+$")
 _GO_PRERELEASE = re.compile(r"go(\d+\.\d+)(\.\d+)?(rc|beta)(\d+)$")
 _EPOCH = re.compile(r"^\d+:")
+
+# CentOS Linux built Red Hat's sources again, and put its mark where the original has that of a minor release
+# (2.4.6-89.el7.centos.1 from 2.4.6-89.el7_6.1) or the number of the module's build, which restarted at 1.
+_REBUILDERS = frozenset({"centos"})
+_REBUILDERS_MARK = re.compile(r"\.centos\b|\.module_el")
+_BUILD_MARKS = re.compile(r"(?<=\.el[5-8])(_\d+)?(\.centos\b)?|\.module[+_]el.*")
+
 _PAID_BUILD = re.compile(r"[~+]esm\d")
 
 
@@ -49,7 +56,8 @@ class Lookup:
     """One place to look for a package: `name` as `ecosystem` normalises it, and the `version` to judge there.
 
     `scheme` orders the versions. `any_epoch` is set where the version comes from an rpm's source package, whose file
-    name carries no epoch. `paid` marks an ecosystem of fixes for subscribers.
+    name carries no epoch. `paid` marks an ecosystem of fixes for subscribers. `rebuilt` is set where the advisories
+    name the builds of another distribution, from whose sources the package was built again under a mark of its own.
     """
 
     ecosystem: str
@@ -59,6 +67,7 @@ class Lookup:
     kind: MatchKind
     any_epoch: bool = False
     paid: bool = False
+    rebuilt: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -67,7 +76,11 @@ class Lookup:
 
     def at(self, version: str) -> "Lookup":
         """The same place, asked for another version."""
-        return Lookup(self.ecosystem, self.name, version, self.scheme, self.kind, self.any_epoch, self.paid)
+        return replace(self, version=version)
+
+    def within(self, ecosystem: str) -> "Lookup":
+        """The same name and version, looked for in another ecosystem."""
+        return replace(self, ecosystem=ecosystem)
 
 
 def application_lookup(package: Package) -> Lookup | None:
@@ -98,8 +111,9 @@ def system_lookups(package: Package, release: Release) -> tuple[Lookup, ...]:
     """Where a distribution's package is found: by its source, its own name or both, in each of its ecosystems."""
     places = [(name, False) for name in release.ecosystems] + [(name, True) for name in release.paid]
     names = _names(package, release.names) + _module(package)
+    rebuilt = release.distro.id.lower() in _REBUILDERS and _REBUILDERS_MARK.search(package.version) is not None
     return tuple(
-        Lookup(ecosystem, name, version, package.type, kind, any_epoch=_loses_epoch(package, kind), paid=paid)
+        Lookup(ecosystem, name, version, package.type, kind, _loses_epoch(package, kind), paid, rebuilt)
         for ecosystem, paid in places
         for kind, name, version in names
     )
@@ -145,6 +159,11 @@ def _source(package: Package) -> tuple[str, str]:
 def without_epoch(version: str) -> str:
     """The version without its leading `epoch:`."""
     return _EPOCH.sub("", version)
+
+
+def without_build_marks(version: str) -> str:
+    """The version without what tells a build of Red Hat's from its rebuild: 2.4.6-89.el7.1, 10.21.0-3."""
+    return _BUILD_MARKS.sub("", version)
 
 
 def has_epoch(version: str) -> bool:

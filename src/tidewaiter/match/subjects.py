@@ -9,6 +9,7 @@ from tidewaiter.match.distributions import Release, Unjudged, release_of
 from tidewaiter.match.keys import SYSTEM_TYPES, Lookup, application_lookup, is_paid_build, system_lookups
 from tidewaiter.match.streams import stream_of
 from tidewaiter.match.vendors import stranger
+from tidewaiter.model.ecosystem import split_ecosystem
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.package import Distro, Package
 
@@ -52,7 +53,9 @@ class _Sorter:
     def __init__(self, known: Collection[str]) -> None:
         self.subjects: dict[Subject, list[Package]] = {}
         self._known = known
-        self._bases = {name.partition(":")[0] for name in known}
+        self._ecosystems: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(known):
+            self._ecosystems[split_ecosystem(name)[0]].append(name)
         self._releases: dict[Distro, Release | Unjudged] = {}
         self._homeless: dict[str, list[Package]] = defaultdict(list)
         self._unfed: dict[Distro, list[Package]] = defaultdict(list)
@@ -77,14 +80,17 @@ class _Sorter:
             self._add(_system_subject(package, release), package)
 
     def application(self, package: Package) -> None:
-        """Any other package: the ecosystem of its type judges it."""
+        """Any other package: the ecosystem of its type judges it, with what other registries publish under its name.
+
+        An inventory does not say from where a package came: `Packagist:https://packages.drupal.org/8` has its own.
+        """
         lookup = application_lookup(package)
         if lookup is None:
             self._untyped[package.type].append(package)
-        elif lookup.ecosystem not in self._bases:
+        elif lookup.ecosystem not in self._ecosystems:
             self._absent[lookup.ecosystem].append(package)
         else:
-            self._add(Subject((lookup,)), package)
+            self._add(Subject(tuple(map(lookup.within, self._ecosystems[lookup.ecosystem]))), package)
 
     def _add(self, subject: Subject, package: Package) -> None:
         self.subjects.setdefault(subject, []).append(package)
