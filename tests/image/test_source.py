@@ -2,12 +2,13 @@
 
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from tidewaiter.errors import SourceError, UsageError
+from tidewaiter.errors import SourceError, UnsupportedError, UsageError
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.source import Image, open_images
 from tidewaiter.model.gap import Why
@@ -31,6 +32,7 @@ from tidewaiter.simulator.images import (
     build_image,
     build_index,
     build_layer,
+    compress,
     describe,
     sha256,
 )
@@ -240,6 +242,19 @@ class TestIndexes:
         folder = write_layout(tmp_path / "it", {"v1": build_index([build_index([inner])])})
         assert str(only(folder).identity.platform) == "linux/amd64"
 
+    def test_an_obsolete_manifest_is_not_passed_over(self, tmp_path: Path) -> None:
+        document = as_json({"schemaVersion": 1, "fsLayers": []})
+        kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+        platform = Platform("linux", "amd64")
+        manifests = {sha256(document): (kind, document)}
+        obsolete = Built(document=document, media_type=kind, platform=platform, manifests=manifests)
+        folder = write_layout(tmp_path / "it", {"v1": build_index([obsolete, for_platform(ARM)], family="docker")})
+        with pytest.raises(UnsupportedError, match="schema 1"):
+            opened(folder)
+        gap, image = opened(folder, every=True)
+        assert [found.why for found in gap.gaps] == [Why.UNSUPPORTED]
+        assert image.identity.platform == ARM
+
     def test_a_child_is_found_by_its_digest(self, folder: Path) -> None:
         digest = for_platform(WINDOWS).digest
         assert only(f"oci:{folder}@{digest}").identity.digest == digest
@@ -277,6 +292,15 @@ class TestDockerArchives:
         assert [blob.layer.digest for blob in image.blobs] == [layer.diff_id for layer in SMALL.layers]
         assert [blob.plain is None for blob in image.blobs] == [maker == "kaniko"] * 2
         assert [blob.layer.created_by for blob in image.blobs] == ["ADD rootfs", "COPY app"]
+
+    def test_frames_of_zstd_without_data_may_come_first(self, tmp_path: Path) -> None:
+        skipped = b"\x50\x2a\x4d\x18\x04\0\0\0data"  # as pzstd writes it
+        layer = replace(BASE, stored=skipped + compress(BASE.tar, "zstd"))
+        plain = write_docker_archive(tmp_path / "it", {"app:v1": build_image([layer])}, "kaniko")
+        packed = tmp_path / "packed"
+        packed.write_bytes(skipped + compress(plain.read_bytes(), "zstd"))
+        assert only(packed).blobs[0].layer.media_type.endswith(".zstd")
+        assert only(plain).blobs[0].plain is None
 
     def test_an_unpacked_copy_leaves_nothing_behind(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = tmp_path / "tmp"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from tidewaiter.errors import LimitError, MalformedError, SourceError
+from tidewaiter.errors import LimitError, MalformedError, SourceError, TidewaiterError, UnsupportedError
 from tidewaiter.image.blob import Image, LayerBlob
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.manifest import check_size, read_config, read_document, verify
@@ -81,7 +81,7 @@ class Assembly:
             return (self._of_leaf(chosen[0], tags),)
         return tuple(self._of_leaf_or_gap(leaf, tags) for leaf in chosen)
 
-    def passed_over(self, descriptor: Descriptor, tags: tuple[str, ...], why: Why, error: SourceError) -> Image:
+    def passed_over(self, descriptor: Descriptor, tags: tuple[str, ...], why: Why, error: TidewaiterError) -> Image:
         """An Image with nothing but a gap, for what stands beside real images and cannot be looked at."""
         gap = Gap(stage=Stage.SOURCE, why=why, subject=str(descriptor.digest), detail=str(error))
         identity = ImageIdentity(
@@ -122,6 +122,8 @@ class Assembly:
             return self._of_leaf(leaf, tags)
         except NotAnImageError as error:
             return self.passed_over(leaf.descriptor, tags, Why.NOT_AN_IMAGE, error)
+        except UnsupportedError as error:
+            return self.passed_over(leaf.descriptor, tags, Why.UNSUPPORTED, error)
         except AbsentError as error:
             return self.passed_over(leaf.descriptor, tags, Why.UNREACHABLE, error)
 

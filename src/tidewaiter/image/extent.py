@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from dataclasses import dataclass
 
 from tidewaiter.errors import SourceError
@@ -12,6 +13,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _XZ = b"\xfd7zXZ\x00"
 _BZIP2 = b"BZh"
 _MAGICS = {_GZIP: "gzip", _ZSTD: "zstd", _XZ: "xz", _BZIP2: "bzip2"}
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # a zstd frame without data; pzstd begins with one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Extent:
         """How the bytes are compressed, by their first ones: gzip, zstd, xz, bzip2, or "" for not at all."""
         with self.open() as stream:
             start = stream.read(8)
+        if _SKIPPABLE.match(start):
+            return "zstd"
         return next((name for magic, name in _MAGICS.items() if start.startswith(magic)), "")
 
 

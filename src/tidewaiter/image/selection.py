@@ -62,7 +62,10 @@ class Flattening:
         self._seen = 0
 
     def manifests(self, index: Index) -> tuple[Descriptor, ...]:
-        """Descriptors of manifests in the index's order; a nested one has at least the platform of its index."""
+        """Descriptors of manifests in the index's order; a nested one has at least the platform of its index.
+
+        What is of another type is none, as the layers in the index of a build cache, unless it is for a platform.
+        """
         return tuple(self._below(index, (index.digest,), None))
 
     def _below(self, index: Index, above: tuple[object, ...], platform: Platform | None) -> Iterator[Descriptor]:
@@ -75,7 +78,7 @@ class Flattening:
             nested = self._fetch(child) if child.media_type in _INDEX_TYPES else None
             if isinstance(nested, Index):
                 yield from self._below(nested, (*above, child.digest), child.platform or platform)
-            elif child.media_type in (*_INDEX_TYPES, *_MANIFEST_TYPES, ""):
+            elif child.platform or child.media_type in (*_INDEX_TYPES, *_MANIFEST_TYPES, ""):
                 yield _with_platform(child, platform)
 
     def _count(self, depth: int) -> None:
