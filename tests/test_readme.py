@@ -1,0 +1,287 @@
+"""What the documents say is true: commands, options, examples, tables, links."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+import pytest
+
+from documents import (
+    DOCUMENTS,
+    ROOT,
+    all_commands,
+    anchors,
+    blocks,
+    code_spans,
+    command_lines,
+    links,
+    options,
+    read,
+    resolved,
+    tables,
+)
+from tidewaiter.cli.ceilings import with_limits
+from tidewaiter.cli.exit import Exit
+from tidewaiter.cli.main import run
+from tidewaiter.feeds.manifest import Input, Manifest
+from tidewaiter.feeds.publishers.catalog import PUBLISHERS
+from tidewaiter.image.limits import Limits
+from tidewaiter.match.distributions import FAMILIES
+from tidewaiter.model.advisory import Feed
+from tidewaiter.model.document import ReportDocument
+from tidewaiter.model.finding import FixState, MatchKind, Severity
+from tidewaiter.model.gap import Stage, Why
+from tidewaiter.report.catalog import FORMATS
+
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+HEADINGS = ("Findings", "Layers that brought them", "Not looked at, or not judged", "Advisories")
+
+
+# Commands
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_and_option_in_the_documents_exists(name: str) -> None:
+    for arguments in command_lines(read(name)):
+        called, left = resolved(arguments)
+        known = options(called)
+        for word in left:
+            if re.fullmatch(r"-[a-z]|--[a-z].*", word):
+                assert word.partition("=")[0] in known, f"{' '.join(arguments)}: {word}"
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *(name for name in NAMES if name.startswith("docs/") and "adr" not in name)]
+)
+def test_every_option_that_is_named_alone_exists_somewhere(name: str) -> None:
+    known = set().union(*(options(called) for _, called in all_commands()))
+    named = [span.partition(" ")[0] for span in code_spans(read(name)) if re.match(r"--?[a-z]", span)]
+    assert [option for option in named if option not in known] == []
+
+
+def test_the_user_guide_names_every_command_and_every_option() -> None:
+    guide = read("docs/usage.md")
+    for name, called in all_commands():
+        if not isinstance(called, click.Group):
+            assert name in guide
+        for option in options(called) - {"-h", "--help", "--version"}:
+            assert f"`{option}" in guide or f" {option} " in guide, f"{name} {option}"
+
+
+def test_the_readme_names_every_command_but_says_the_rest_elsewhere() -> None:
+    readme = read("README.md")
+    named = {called.name for arguments in command_lines(readme) for called, _ in [resolved(arguments)]}
+    assert {"scan", "sbom", "match", "build", "status"} <= named
+    assert "docs/usage.md" in links(readme)
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    first = blocks(read("README.md"))[0]
+    assert [line.partition("#")[0].strip() for line in first.text.splitlines()] == ["make demo", "make test"]
+    assert read("README.md").startswith("# tidewaiter\n\n```sh\n")
+    makefile = read("Makefile")
+    for target in ("demo", "test"):
+        assert f"\n{target}: setup\n" in makefile
+
+
+# Examples
+
+
+def _steps(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The commands of console blocks, each with the lines that it is said to print."""
+    for block in blocks(text, "console"):
+        for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+            line, *printed = part.splitlines()
+            yield line, printed
+
+
+def _comparable(text: str) -> list[str]:
+    """Without digests and sizes of packed bytes, which differ with the library that packs them."""
+    return re.sub(r"\b[0-9a-f]{12,64}\b", "HEX", re.sub(r"\([0-9.,]+ k?B\)", "(SIZE)", text)).splitlines()
+
+
+def test_the_examples_of_the_user_guide_print_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run(["demo", "--keep", "demo"]) == 0
+    code, seen = 0, 0
+    for line, printed in _steps(read("docs/usage.md")):
+        if line == "echo $?":
+            assert printed == [str(int(code))], line
+            continue
+        capsys.readouterr()
+        program, *arguments = shlex.split(line)
+        assert program == "tidewaiter"
+        code = run(arguments)
+        out, said = _comparable(capsys.readouterr().out), _comparable("\n".join(printed))
+        if "…" in said:
+            cut = said.index("…")
+            assert out[:cut] == said[:cut]
+            assert out[cut - len(said) + 1 :] == said[cut + 1 :]
+        else:
+            assert out == said, line
+        seen += 1
+    assert seen >= 6
+
+
+def test_the_example_of_the_readme_has_the_shape_of_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    run(["demo"])
+    current = capsys.readouterr().out.splitlines()
+    shown = "\n".join(block.text for block in blocks(read("README.md"), "text")).splitlines()
+    assert [line for line in shown if line.startswith("  Package ")], "the example shows no table"
+    labels = {line.split()[0] for line in current if re.match(r"  [a-z]+ {2,}\S", line)}
+    for line in shown:
+        if re.match(r"  [a-z]+ {2,}\S", line) and line.split()[0] not in {str(why) for why in Why}:
+            assert line.split()[0] in labels, line
+        if re.match(r"[A-Z][a-z ,]+$", line):
+            assert line in HEADINGS, line
+    columns = [re.split(r" {2,}", line.strip()) for line in (*current, *shown) if line.startswith("  Package ")]
+    assert all(titles[:6] == columns[0][:6] for titles in columns)
+
+
+# Tables
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/usage.md"])
+def test_the_exit_codes_are_those_of_the_program(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row for section in tables(read(name)).values() for row in section if row[0].isdigit()]
+    assert [int(row[0]) for row in rows] == [code.value for code in Exit]
+    words = {
+        Exit.CLEAN: "found nothing",
+        Exit.FINDINGS: "found something",
+        Exit.INCOMPLETE: "incomplete",
+        Exit.USAGE: "usage",
+    }
+    assert all(words[Exit(int(row[0]))] in row[1] for row in rows)
+    run(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(re.search(rf"\b{code.value} \w", shown) for code in Exit)
+
+
+def test_the_formats_are_those_of_the_program() -> None:
+    rows = {row[0].strip("`"): row[2:] for row in tables(read("docs/usage.md"))["Formats"]}
+    offered = {each.name: ["yes" if each.reports else "", "yes" if each.inventories else ""] for each in FORMATS}
+    assert rows == offered
+
+
+def test_the_ceilings_are_those_of_the_program() -> None:
+    rows = tables(read("docs/limits.md"))["Ceilings"]
+    documented = {row[0].strip("`"): row[1] for row in rows}
+    assert list(documented) == [field.name for field in fields(Limits)]
+    assert with_limits(f"{name}={value}" for name, value in documented.items()) == Limits()
+
+
+def test_every_feed_is_named_with_its_ids() -> None:
+    text = read("docs/advisories.md")
+    for publisher in PUBLISHERS:
+        assert f"`{publisher.name}`" in text
+        for prefix in publisher.prefixes:
+            assert f"`{prefix}`" in text
+
+
+def test_every_distribution_that_is_judged_is_named() -> None:
+    section = "\n".join(" ".join(row) for row in tables(read("docs/advisories.md"))["Which release judges an image"])
+    spoken = {
+        "rhel": "Red Hat", "ol": "Oracle", "amzn": "Amazon", "azurelinux": "Azure Linux", "mariner": "Mariner",
+        "sles": "SUSE", "sles_sap": "SUSE", "sled": "SUSE", "sle-micro": "SLE Micro", "sl-micro": "SLE Micro",
+        "opensuse-leap": "Leap", "opensuse-tumbleweed": "Tumbleweed",
+    }  # fmt: skip
+    assert [name for name in FAMILIES if spoken.get(name, name).lower() not in section.lower()] == []
+
+
+# JSON
+
+
+def _structures(kind: Any, path: str) -> Iterator[tuple[str, type]]:
+    """The dataclasses below a type, by the path to them: `packages[].source`."""
+    if get_origin(kind) is tuple:
+        yield from _structures(get_args(kind)[0], f"{path}[]")
+    elif is_dataclass(kind) and isinstance(kind, type):
+        yield path, kind
+        for name, below in get_type_hints(kind).items():
+            yield from _structures(below, f"{path}.{name}".lstrip("."))
+    elif get_origin(kind) is not Literal and get_args(kind):
+        for each in get_args(kind):
+            yield from _structures(each, path)
+
+
+def _documented(headings: dict[str, list[list[str]]]) -> dict[str, list[str]]:
+    paths: dict[str, list[str]] = {}
+    for heading, rows in headings.items():
+        for path in re.findall(r"`([^`]+)`", heading):
+            paths[path] = [row[0].strip("`") for row in rows]
+    return paths
+
+
+def test_the_keys_of_the_json_report_are_those_documented() -> None:
+    own, _, _database = read("docs/json.md").partition("\n# The account of a database")
+    rows = tables(own)
+    documented = _documented(rows) | {"": [row[0].strip("`") for row in rows["The document"]]}
+    written = {path: {field.name for field in fields(kind)} for path, kind in _structures(ReportDocument, "")}
+    assert {path: set(keys) for path, keys in documented.items()} == written
+
+
+def test_the_keys_of_the_account_of_a_database_are_those_documented() -> None:
+    _own, _, database = read("docs/json.md").partition("\n# The account of a database")
+    rows = tables("# The account of a database" + database)
+    names = [row[0].strip("`") for row in rows["The account of a database"]]
+    assert set(names) == {field.name for field in fields(Manifest)} - {"schema"}
+    paths = _documented(rows)
+    assert set(paths["feeds[]"]) == {field.name for field in fields(Feed)}
+    assert set(paths["inputs[]"]) == {field.name for field in fields(Input)}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "values"),
+    [
+        ("`findings[]`", "severity", [str(severity) for severity in Severity]),
+        ("`findings[].fix`", "state", list(FixState)),
+        ("`findings[].matches[]`", "kind", list(MatchKind)),
+        ("`gaps[]`", "stage", list(Stage)),
+        ("`gaps[]`", "why", list(Why)),
+    ],
+)
+def test_the_words_that_a_key_may_hold_are_those_documented(section: str, key: str, values: list[str]) -> None:
+    (meaning,) = [row[2] for row in tables(read("docs/json.md"))[section] if row[0] == f"`{key}`"]
+    assert re.findall(r"`([^`]+)`", meaning) == values
+
+
+# Links
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for link in links(read(name)):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_every_document_is_linked_from_the_readme_or_from_one_that_is() -> None:
+    reached, waiting = set(), ["README.md"]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        for link in links(read(name)):
+            target = ((ROOT / name).parent / link.partition("#")[0]).resolve()
+            found = (
+                sorted(target.glob("*.md"))
+                if target.is_dir()
+                else [target] * (target.suffix == ".md" and target.exists())
+            )
+            waiting += [str(each.relative_to(ROOT)) for each in found if str(each.relative_to(ROOT)) not in reached]
+    assert [name for name in NAMES if name.startswith("docs/") and name not in reached] == []
