@@ -134,6 +134,13 @@ def test_a_hard_link_to_a_lower_layer_replaces_a_file_of_its_own_layer() -> None
     assert brought(found) == {"linked=1": 1}
 
 
+@pytest.mark.parametrize("elsewhere", [entry("opt/other"), symlink("opt/database", "other")])
+def test_a_database_that_is_a_hard_link_to_no_file_is_a_gap(elsewhere: bytes) -> None:
+    alpine = entry("lib/apk/db/installed", installed("musl=1"))
+    found = seen(tar(DEBIAN, alpine, elsewhere), tar(hardlink(STATUS, "opt/database")))
+    assert (Why.MALFORMED, STATUS) in gap_lines(found)
+
+
 def test_single_entries_of_status_d_each_have_their_layer() -> None:
     one, two = (entry(f"var/lib/dpkg/status.d/{name}", status(f"{name}=1")) for name in ("base", "libc6"))
     assert brought(seen(tar(DEBIAN, one), tar(two))) == {"base=1": 0, "libc6=1": 1}

@@ -159,12 +159,12 @@ class _Reading:
         wanted = [path for path, _ in tree.hardlinks if self.interest(path)]
         if not wanted:
             return {}
-        targets = dict(tree.hardlinks)
+        ends = _Ends(dict(tree.hardlinks))
         last = {text(record[1:]): record[:1] for record in Records(wanted).of(tree)}
         linked: dict[str, list[str]] = {}
         for path, kind in last.items():
             if kind == b"h":
-                linked.setdefault(_end_of_links(path, targets), []).append(path)
+                linked.setdefault(ends.of(path), []).append(path)
         return linked
 
 
@@ -172,12 +172,22 @@ def _same(blob: LayerBlob) -> tuple[object, ...]:
     return blob.layer.digest, blob.plain
 
 
-def _end_of_links(path: str, targets: Mapping[str, str]) -> str:
-    seen = {path}
-    while (target := targets.get(path)) is not None and target not in seen:
-        seen.add(target)
-        path = target
-    return path
+class _Ends:
+    """Which file hard links lead to in the end: each link is followed once, however many begin at it."""
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self._targets = targets
+        self._known: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """The end of a path; of a circle, any part of it."""
+        trail: dict[str, None] = {}
+        while path in self._targets and path not in self._known and path not in trail:
+            trail[path] = None
+            path = self._targets[path]
+        end = self._known.get(path, path)
+        self._known.update(dict.fromkeys(trail, end))
+        return end
 
 
 class _Request(NamedTuple):
@@ -209,6 +219,7 @@ class _Merging:
         self._read_again([*self._behind_links(overlay, wanted), *self._behind_hard_links(overlay)])
         found = list(self._visible(overlay))
         self._note_dead_ends(overlay, wanted, found)
+        self._note_lost_hard_links(overlay)
         return found
 
     def _wanted(self) -> dict[str, str]:
@@ -269,10 +280,11 @@ class _Merging:
             only: dict[str, list[str]] = {}
             for request in those:
                 only.setdefault(request.source.path, []).append(request.name)
-            files = self._reading.again(self._blobs[number], only)
+            known: dict[str, list[FileInventory]] = {}
+            for file in self._reading.again(self._blobs[number], only):
+                known.setdefault(file.path, []).append(file)
             for request in those:
-                known = [file for file in files if file.path == request.name]
-                self._read.setdefault(request.kept, []).extend(known)
+                self._read.setdefault(request.kept, []).extend(known.get(request.name, ()))
 
     def _visible(self, overlay: Overlay) -> Iterator[FoundFile]:
         for path, file in overlay.files().items():
@@ -291,3 +303,13 @@ class _Merging:
             if isinstance(lead, DeadEnd) and not (root in named and self._interest.names_release(path)):
                 detail = f"{lead.reason}: what may be there was not looked at."
                 self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))
+
+    def _note_lost_hard_links(self, overlay: Overlay) -> None:
+        """A wanted name that should be a second one of a file that no layer has is a gap."""
+        names = ((layer, path) for layer, tree in enumerate(self._trees) for path, _ in tree.hardlinks)
+        wanted = {Origin(layer, path) for layer, path in names if self._interest(path)}
+        for path, file in overlay.files().items() if wanted else ():
+            newest = file.versions[-1]
+            if newest in wanted and not self._read.get(newest) and overlay.hardlink(path) is None:
+                detail = "it is a hard link to a file that is not there: what it should hold was not looked at."
+                self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=newest.path, detail=detail))
