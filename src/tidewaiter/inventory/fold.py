@@ -30,6 +30,7 @@ _KINDS = {
     **dict.fromkeys(_APK, "apk"),
     **dict.fromkeys((*_RED_HAT, *_SUSE, *_OTHER_RPM), "rpm"),
 }
+_SHOWN = 3
 OS_TYPES = frozenset(_KINDS.values())
 _Identity = tuple[str, str, str, str, str]
 
@@ -128,16 +129,18 @@ def _judged(
 ) -> tuple[tuple[Package, ...], tuple[Gap, ...]]:
     """The packages with the release that judges them and their purl; gaps for those of the system that none judges."""
     packages: dict[tuple[str, _Identity], Package] = {}
+    elsewhere: dict[tuple[str, _Identity], list[Location]] = {}
     strangers: dict[tuple[str, str], list[Package]] = {}
     for root, package in installed:
         home = root if root in distros else ""
         key = home, _identity(package)
         if key in packages:
-            packages[key] = _also_at(packages[key], package.locations)
+            elsewhere.setdefault(key, []).extend(package.locations)
             continue
         packages[key] = _named(package, distros.get(home))
         if packages[key].distro is None and package.type in OS_TYPES:
             strangers.setdefault((home, package.type), []).append(packages[key])
+    packages |= {key: _also_at(packages[key], places) for key, places in elsewhere.items()}
     ordered = sorted(packages.values(), key=lambda package: (package.purl, package.locations[0].path))
     gaps = (_stranger_gap(kind, those, distros.get(home)) for (home, kind), those in strangers.items())
     return tuple(ordered), tuple(gaps)
@@ -155,8 +158,8 @@ def _kind(distro: Distro) -> str:
     return next((_KINDS[name] for name in (distro.id, *distro.id_like) if name in _KINDS), "")
 
 
-def _also_at(package: Package, locations: tuple[Location, ...]) -> Package:
-    return replace(package, locations=tuple(dict.fromkeys(package.locations + locations)))
+def _also_at(package: Package, locations: Iterable[Location]) -> Package:
+    return replace(package, locations=tuple(dict.fromkeys((*package.locations, *locations))))
 
 
 def _stranger_gap(kind: str, packages: Sequence[Package], distro: Distro | None) -> Gap:
@@ -174,6 +177,7 @@ def _count(kind: str, packages: Sequence[Package]) -> str:
 
 def _nothing_gap(files: Sequence[FoundFile], subject: str) -> Gap:
     places = sorted({each.path for file in files for each in file.versions[-1].files if each.extraction.distro is None})
-    looked = f"{', '.join(places)} named none" if places else "there is no package database"
+    shown = ", ".join(places[:_SHOWN]) + (f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else "")
+    looked = f"{shown} named none" if places else "there is no package database"
     detail = f"no installed package was found ({looked}): what software is in it is not known."
     return Gap(stage=Stage.INVENTORY, why=Why.UNSUPPORTED, subject=subject, detail=detail)
