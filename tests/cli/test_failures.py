@@ -73,3 +73,11 @@ def test_a_mistake_of_the_program_asks_to_be_reported(capsys: pytest.CaptureFixt
         "an error of tidewaiter itself: ZeroDivisionError: by zero. Please report it."
     )
     assert "please report it" in capsys.readouterr().err
+
+
+def test_a_bare_word_may_have_been_meant_as_a_file() -> None:
+    error = RegistryError("there is no host of this name", where="registry-1.docker.io", advice="Check the network.")
+    (bare,) = failed(ImageIdentity(reference="imagetar"), error).gaps
+    assert bare.detail.endswith("Check the network. If a file or folder was meant: there is none of this name.")
+    assert bare.why is Why.UNREACHABLE
+    assert "file or folder" not in gap(error).detail

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from golden_files import assert_golden
@@ -69,6 +69,7 @@ def test_a_history_line_cannot_steer_the_terminal_either() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30), st.integers(40, 160))
+@example("0\xa1\U00018cd6", "000\x1f\x1f\x1f\U0001fbcb", 49)
 def test_any_text_keeps_the_width_and_stays_printable(name: str, version: str, width: int) -> None:
     package = deb(name, version)
     found = finding(package, "CVE-2024-1", Severity.LOW, fixed(version), summary=name)

@@ -18,7 +18,7 @@ def default_map(path: str | None, *, commands: Collection[str]) -> dict[str, dic
     Without a path, `tidewaiter.toml` in the current folder is read if it is there. Raises UsageError for what is not
     TOML and for unknown tables.
     """
-    if path is None and not os.path.exists(_FILE):  # noqa: PTH110 - pathlib costs start-up time
+    if path is None and not os.path.exists(_FILE):
         return {}
     return _read(path or _FILE, commands)
 
@@ -27,7 +27,7 @@ def _read(path: str, commands: Collection[str]) -> dict[str, dict[str, object]]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - the same
+        with open(path, "rb") as file:
             tables = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot be read as TOML: {error}", where=path) from error

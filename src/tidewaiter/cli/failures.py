@@ -36,6 +36,9 @@ def failed(identity: ImageIdentity, error: Exception) -> Inventory:
         case LimitError() if error.limit in _SETTABLE and not error.advice:
             advice = f"Raise the ceiling with --limit {error.limit}=…"
             told: TidewaiterError = LimitError(error.what, limit=error.limit, where=error.where, advice=advice)
+        case RegistryError() if _is_bare_word(identity.reference):
+            advice = f"{error.advice} If a file or folder was meant: there is none of this name.".lstrip()
+            told = type(error)(error.what, where=error.where, advice=advice, retry=error.retry)
         case TidewaiterError():
             told = error
         case OSError():
@@ -49,6 +52,11 @@ def failed(identity: ImageIdentity, error: Exception) -> Inventory:
     stage, why = _reason(told, error)
     detail = str(told).removeprefix(f"{identity.reference}: ")
     return Inventory(image=identity, gaps=(Gap(stage=stage, why=why, subject=identity.reference, detail=detail),))
+
+
+def _is_bare_word(target: str) -> bool:
+    """Whether it may be a misspelt file as well as an image of Docker Hub."""
+    return not {":", "/", "@"}.intersection(target)
 
 
 def _named(error: TidewaiterError, target: str) -> str:

@@ -58,7 +58,7 @@ def opened(path: str) -> "Iterator[Database]":
 
     from tidewaiter.feeds.database import Database
 
-    if not os.path.exists(path):  # noqa: PTH110 - pathlib costs start-up time
+    if not os.path.exists(path):
         raise DatabaseError(
             "there is no advisory database",
             where=path,

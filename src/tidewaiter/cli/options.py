@@ -61,7 +61,14 @@ def judging_options(function: _Function) -> _Function:
 
 def format_option(formats: Sequence[str], default: str) -> Callable[[_Function], _Function]:
     """In which of these formats to report."""
-    return click.option("--format", "-f", type=click.Choice(formats), default=default, show_default=True)
+    return click.option(
+        "--format",
+        "-f",
+        type=click.Choice(formats),
+        default=default,
+        show_default=True,
+        help="How the report is written.",
+    )
 
 
 def output_options(function: _Function) -> _Function:

@@ -7,8 +7,15 @@ import click
 from tidewaiter.cli.options import format_option, image_options, judging_options, output_options
 from tidewaiter.report.catalog import REPORT_FORMATS
 
+_EXAMPLES = """Examples:
 
-@click.command("scan")
+\b
+  tidewaiter scan image.tar
+  tidewaiter scan --fail-on high registry.example.com/app:1
+  tidewaiter scan --format json --output report.json oci:layout"""
+
+
+@click.command("scan", epilog=_EXAMPLES)
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
 @format_option(REPORT_FORMATS, "table")
 @judging_options

@@ -14,10 +14,10 @@ def check(output: str | None) -> None:
     """Raises UsageError for a file that cannot be written, as far as that shows before the work is done."""
     if not output:
         return
-    folder = os.path.dirname(output) or "."  # noqa: PTH120 - pathlib costs start-up time
-    if not os.path.isdir(folder):  # noqa: PTH112 - the same
+    folder = os.path.dirname(output) or "."
+    if not os.path.isdir(folder):
         raise UsageError("cannot be written: there is no such folder", where=output)
-    regular = not os.path.exists(output) or os.path.isfile(output)  # noqa: PTH110, PTH113 - the same
+    regular = not os.path.exists(output) or os.path.isfile(output)
     if not os.access(folder if regular else output, os.W_OK):
         raise UsageError("cannot be written: Permission denied", where=output)
 
@@ -54,10 +54,10 @@ def _replace_file(path: "Path", content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101 - a name from mkstemp
-        os.replace(temporary, path)  # noqa: PTH105 - the same
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)  # noqa: PTH108 - the same
+        os.unlink(temporary)
         raise
 
 

@@ -33,6 +33,7 @@ _VERSIONS_SHOWN = 3
 _WORST_FIRST = sorted(Severity, reverse=True)
 _SUMMARY_LEAST = 24
 _INDENT = "  "
+_HELD = "\ue000"  # a blank that no line is broken at: as wide as one, and escaped wherever an image would have it
 
 _Line: TypeAlias = tuple[tuple[Cell, ...], tuple[int, ...]]
 
@@ -127,9 +128,9 @@ def _above(blocks: Sequence[_Block], columns: _Columns) -> Iterator[_Line]:
     widths = (0, *columns.right)
     for block in blocks:
         name, installed, layer = _head(block)
-        brought = f" (layer\0{layer.text})" if layer.text else ""
+        brought = f" (layer{_HELD}{layer.text})" if layer.text else ""
         for line in wrap(f"{name.text} {installed.text}{brought}", columns.width):
-            yield (Cell(line.replace("\0", " "), name.style),), (columns.width,)
+            yield (Cell(line.replace(_HELD, " "), name.style),), (columns.width,)
         for finding in block.findings:
             for cells in _finding_lines(finding, columns):
                 yield (Cell(""), *cells), widths
