@@ -141,6 +141,11 @@ def test_a_database_that_is_a_hard_link_to_no_file_is_a_gap(elsewhere: bytes) ->
     assert (Why.MALFORMED, STATUS) in gap_lines(found)
 
 
+def test_a_database_below_a_file_is_a_gap() -> None:
+    found = seen(tar(DEBIAN, entry("var")), tar(entry(STATUS, status("bash=1"))))
+    assert (Why.MALFORMED, STATUS) in gap_lines(found)
+
+
 def test_single_entries_of_status_d_each_have_their_layer() -> None:
     one, two = (entry(f"var/lib/dpkg/status.d/{name}", status(f"{name}=1")) for name in ("base", "libc6"))
     assert brought(seen(tar(DEBIAN, one), tar(two))) == {"base=1": 0, "libc6=1": 1}

@@ -220,6 +220,7 @@ class _Merging:
         found = list(self._visible(overlay))
         self._note_dead_ends(overlay, wanted, found)
         self._note_lost_hard_links(overlay)
+        self._note_unplaced(overlay)
         return found
 
     def _wanted(self) -> dict[str, str]:
@@ -313,3 +314,8 @@ class _Merging:
             if newest in wanted and not self._read.get(newest) and overlay.hardlink(path) is None:
                 detail = "it is a hard link to a file that is not there: what it should hold was not looked at."
                 self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=newest.path, detail=detail))
+
+    def _note_unplaced(self, overlay: Overlay) -> None:
+        for path in dict.fromkeys(origin.path for origin in overlay.unplaced if self._interest(origin.path)):
+            detail = "a layer has it below what is no folder, of which runtimes make different things: it was not used."
+            self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))

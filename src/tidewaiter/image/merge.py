@@ -92,12 +92,14 @@ class _Node:
 class Overlay:
     """The image's names as far as they matter for `paths`.
 
-    `complete` is False where hostile links kept that from being found out within bounds.
+    `complete` is False where hostile links kept that from being found out within bounds. `unplaced` are names below
+    what is no folder: some runtimes refuse such a layer, others (overlay2) make a folder in the place of the file.
     """
 
     def __init__(self, trees: Sequence[LayerTree], paths: Iterable[str]) -> None:
         self._trees = trees
         self._root = _Node("", None)
+        self.unplaced: list[Origin] = []
         self._names, self.complete = paths_that_matter(paths, trees)
         self._below = Below(trees, lambda: self._names)
         records = Records(self._names)
@@ -173,6 +175,7 @@ class Overlay:
             folder, _, name = path.rpartition("/")
             parent = _walk(self._root, folder, make=True).node
             if parent is None:
+                self.unplaced.append(Origin(layer, path))
                 continue
             node = parent.child(name)
             match record[:1]:
