@@ -190,6 +190,6 @@ def test_a_log_that_sqlite_itself_wrote_holds_changes(tmp_path: pytest.TempPathF
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(PACKAGES)
-    with open(f"{path}-wal", "rb") as log:  # noqa: PTH123 - a string path
+    with open(f"{path}-wal", "rb") as log:
         assert sqlite.holds_changes(log.read())
     connection.close()

@@ -4,7 +4,6 @@ import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError
@@ -46,10 +45,10 @@ class Folder:
 
     def find(self, path: str) -> Extent | None:
         """The regular file at `path`."""
-        file = Path(self.where, path)
-        if ".." in path.split("/") or not file.is_file():
+        file = os.path.join(self.where, path)
+        if ".." in path.split("/") or not os.path.isfile(file):
             return None
-        return Extent(file=str(file), offset=0, size=file.stat().st_size, where=f"{self.where}: {path}")
+        return Extent(file=file, offset=0, size=os.stat(file).st_size, where=f"{self.where}: {path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Archive:
         self._file = file
         self._members: dict[str, _Member] = {}
         try:
-            with Path(file).open("rb", buffering=0) as stream:
+            with open(file, "rb", buffering=0) as stream:
                 self._index(_Hops(stream.fileno()), limits)
         except OSError as error:
             raise SourceError(f"it cannot be read: {error.strerror}", where=where) from error

@@ -92,13 +92,14 @@ class _Reading:
         """Read the layer, once."""
         raise NotImplementedError
 
-    def _walk(self, window: StreamWindow | FileWindow) -> None:
+    def _walk(self, window: StreamWindow | FileWindow) -> Entries:
         entries = Entries(window, extension_bytes=self._limits.extension_bytes)
         try:
             self._names.note(entries)
         finally:
             for doubt in dict.fromkeys(entries.doubts):
                 self._gap(Why.MALFORMED, doubt)
+        return entries
 
     def _failed(self, error: TidewaiterError) -> None:
         count = self._names.count
@@ -125,7 +126,7 @@ class _Hop(_Reading):
         assert self._blob.plain is not None
         file, offset, size = self._blob.plain
         try:
-            with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 - a path as text, many times
+            with open(file, "rb", buffering=0) as stream:
                 self._hop(stream.fileno(), offset, size)
         except OSError as error:
             raise SourceError(f"it cannot be read: {error.strerror}", where=layer_name(self._layer)) from error
@@ -138,7 +139,9 @@ class _Hop(_Reading):
             self._budget.unpack(size)
             if size > self._limits.layer_bytes:
                 raise _layer_limit(self._limits)
-            self._walk(FileWindow(handle, offset, size))
+            if not self._walk(FileWindow(handle, offset, size)).ended:
+                what = "its tar ends without a mark of its end: it may have been cut off, which --verify would tell"
+                self._gap(Why.MALFORMED, what)
         except (MalformedError, LimitError) as error:
             self._failed(error)
 
@@ -160,9 +163,9 @@ class _Pass(_Reading):
         """Walk the layer. True if all of it was unpacked, False if it is broken, None if a limit ended it."""
         try:
             self._source = unpacked(self._stored, window_bytes=self._limits.window_bytes)
-            self._window = StreamWindow(self._chunk)
-            broken = self._walked()
-            self._window.drain()
+            window = StreamWindow(self._chunk)
+            broken = self._walked(window)
+            window.drain()
         except LimitError as error:
             self._failed(error)
             return None
@@ -173,10 +176,10 @@ class _Pass(_Reading):
             self._failed(broken)
         return True
 
-    def _walked(self) -> MalformedError | None:
+    def _walked(self, window: StreamWindow) -> MalformedError | None:
         """How the tar is broken, if it is, while its packing is not: then the rest is still worth a hash."""
         try:
-            self._walk(self._window)
+            self._walk(window)
         except _BrokenPackingError:
             raise
         except MalformedError as error:

@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from tidewaiter.errors import SourceError, UnsupportedError, UsageError
 from tidewaiter.image.archive import Archive, Folder
@@ -65,7 +64,7 @@ def _split(target: str) -> tuple[str, str]:
     if colon and scheme in _SCHEMES and not is_path and not _is_port(scheme, what):
         return scheme, what.removeprefix("//") if scheme in ("registry", "docker") else what
     if is_path:
-        return ("folder" if Path(target).is_dir() else "file"), target
+        return ("folder" if os.path.isdir(target) else "file"), target
     if not target or target.startswith(_PATH_STARTS) or target.endswith(_ARCHIVE_ENDS):
         advice = "Write registry: before it to mean an image in a registry." if target else ""
         raise SourceError("there is no such file or folder", where=target, advice=advice)
@@ -110,20 +109,20 @@ class _Opening:
         return remote_images(what, registry(), target=self.target, wanted=self.wanted, limits=self.limits)
 
     def _root(self, path: str) -> tuple[Image, ...]:
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):
             raise SourceError("there is no such folder", where=path)
         return (Image(identity=ImageIdentity(reference=self.target), folder=path),)
 
     def _folder(self, path: str) -> tuple[Image, ...]:
-        if Path(path, INDEX).is_file():
+        if os.path.isfile(os.path.join(path, INDEX)):
             return self._layout(path, "")
-        if any(Path(path, name).is_dir() for name in _ROOT_FOLDERS):
+        if any(os.path.isdir(os.path.join(path, name)) for name in _ROOT_FOLDERS):
             return self._root(path)
         what = f"it is neither an OCI layout (it has no {INDEX}) nor looks like a root file system (no etc, usr, var)"
         raise SourceError(what, where=path, advice="Write dir: before it to have it read as a root file system.")
 
     def _layout(self, path: str, selector: str) -> tuple[Image, ...]:
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):
             return self._archive(path, selector, ("oci",))
         return layout_images(Folder(path), selector, target=self.target, wanted=self.wanted, limits=self.limits)
 
@@ -144,10 +143,10 @@ class _Opening:
         return unlisted_images(archive, listed, target=self.target, wanted=self.wanted, limits=self.limits)
 
     def _tar(self, path: str) -> Archive:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             what = "it is no regular file" if os.path.lexists(path) else "there is no such file"
             raise SourceError(what, where=path)
-        if not Path(path).stat().st_size:
+        if not os.path.getsize(path):
             raise SourceError("not an image: the file is empty", where=path)
         return Archive(self.stack.enter_context(plain_file(path, path, self.limits)), path, self.limits)
 

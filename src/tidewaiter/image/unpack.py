@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError, UnsupportedError
@@ -24,7 +23,7 @@ def plain_file(path: str, where: str, limits: Limits) -> Iterator[str]:
     through /proc. Raises SourceError for what is no tar inside, MalformedError, LimitError, and UnsupportedError where
     there is no /proc.
     """
-    compression = Extent(file=path, offset=0, size=Path(path).stat().st_size, where=where).compression()
+    compression = Extent(file=path, offset=0, size=os.path.getsize(path), where=where).compression()
     if not compression:
         yield path
         return
@@ -32,9 +31,9 @@ def plain_file(path: str, where: str, limits: Limits) -> Iterator[str]:
 
     with tempfile.TemporaryFile(prefix="tidewaiter-") as copy:
         link = f"/proc/self/fd/{copy.fileno()}"
-        if not Path(link).exists():
+        if not os.path.exists(link):
             raise UnsupportedError(f"it is compressed with {compression}", where=where, advice="Unpack it first.")
-        with Path(path).open("rb", buffering=0) as packed:
+        with open(path, "rb", buffering=0) as packed:
             ceiling = _Ceiling(os.fstat(packed.fileno()).st_size, where, limits)
             _copy(_chunks(unpacked(packed, window_bytes=limits.window_bytes), where), copy, where, ceiling)
         yield link

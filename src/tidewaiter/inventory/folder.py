@@ -1,8 +1,11 @@
 """A folder on disk that is a root file system: nothing outside of it is opened, wherever its links lead."""
 
 import os
+import stat
 from collections.abc import Iterator
+from itertools import islice
 
+from tidewaiter.inventory.allowance import Allowance
 from tidewaiter.inventory.walk import Collector, Interest, file_gap
 from tidewaiter.model.gap import Gap, Why
 from tidewaiter.model.package import FileInventory
@@ -11,23 +14,26 @@ _MOST_LINKS = 40  # as the kernel: path_resolution(7)
 
 
 def read_folder(
-    folder: str, interest: Interest, *, entries: int, file_bytes: int
+    folder: str, interest: Interest, *, entries: int, roots: int, file_bytes: int, allowance: Allowance
 ) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
     """What all wanted files of a root file system say, those behind links too, and what could not be looked at.
 
-    `entries` is the most names that are looked at, `file_bytes` the largest file; both ceilings are the caller's.
+    `entries` is the most names that are looked at, `roots` the most root file systems (its own, and chroots),
+    `file_bytes` the largest file; all ceilings are the caller's.
     """
-    return _Folder(folder, interest, entries=entries, file_bytes=file_bytes).read()
+    collector = Collector(interest, where="", file_bytes=file_bytes, allowance=allowance)
+    return _Folder(folder, interest, collector, entries=entries, roots=roots).read()
 
 
 class _Folder:
     """A root file system that is read once."""
 
-    def __init__(self, folder: str, interest: Interest, *, entries: int, file_bytes: int) -> None:
+    def __init__(self, folder: str, interest: Interest, collector: Collector, *, entries: int, roots: int) -> None:
         self._folder = folder
         self._interest = interest
         self._entries = entries
-        self._collector = Collector(interest, where="", file_bytes=file_bytes)
+        self._roots = roots
+        self._collector = collector
         self._gaps: list[Gap] = []
         self._dead_ends: list[tuple[str, str, str]] = []
         self._read: set[tuple[str, str]] = set()
@@ -40,12 +46,14 @@ class _Folder:
             elif self._interest(path):
                 self._take(path, path)
         wanted = {path: self._interest.root(path) for path in links if self._interest(path)}
-        for root in {"", *(self._interest.root(file.path) for file in self._collector.files)}:
+        roots, too_many = self._interest.roots((file.path for file in self._collector.files), self._roots)
+        self._gaps += too_many
+        for root in roots:
             wanted.update((path, root) for _, path in self._interest.well_known(root))
         for path, root in sorted(wanted.items()):
             self._follow(path, root)
         self._note_dead_ends()
-        return self._collector.files, tuple(self._gaps)
+        return self._collector.files, (*self._gaps, *self._collector.gaps)
 
     def _names(self) -> Iterator[tuple[str, bool]]:
         """Every regular file and symbolic link, folder by folder; True for links."""
@@ -62,11 +70,13 @@ class _Folder:
                     pending.append(path)
                 elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
                     yield path, entry.is_symlink()
+                elif self._interest(path):
+                    self._special(path)
 
     def _scan(self, folder: str) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(self._on_disk(folder)) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
+                return sorted(islice(entries, self._entries + 1), key=lambda entry: entry.name)
         except OSError as error:
             self._denied(folder, error)
             return []
@@ -79,7 +89,7 @@ class _Folder:
         real = self._resolve(path, root)
         if real is None or real == path:
             return
-        if os.path.isdir(self._on_disk(real)):  # noqa: PTH112 - strings, as in all of this module
+        if os.path.isdir(self._on_disk(real)):
             for entry in self._scan(real):
                 if entry.is_file(follow_symlinks=False) and self._interest(f"{path}/{entry.name}"):
                     self._take(f"{real}/{entry.name}", f"{path}/{entry.name}")
@@ -126,7 +136,7 @@ class _Folder:
 
     def _link(self, path: str) -> str | None:
         try:
-            return os.readlink(self._on_disk(path))  # noqa: PTH115 - strings, as in all of this module
+            return os.readlink(self._on_disk(path))
         except OSError:
             return None
 
@@ -137,13 +147,19 @@ class _Folder:
             return
         self._read |= named
         try:
+            if not stat.S_ISREG(os.lstat(self._on_disk(real)).st_mode):  # not opened: that alone may do something
+                self._special(path)
+                return
             handle = os.open(self._on_disk(real), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with open(handle, "rb") as file:  # noqa: PTH123 - an open handle
+            with open(handle, "rb") as file:
                 size = os.fstat(handle).st_size
                 if self._collector.wants(path, size):
                     self._collector.take(path, file.read(size))
         except OSError as error:
             self._denied(path, error)
+
+    def _special(self, path: str) -> None:
+        self._note(Why.MALFORMED, path, "it is a device, a pipe or a socket, and a file was expected: not read")
 
     def _denied(self, path: str, error: OSError) -> None:
         self._note(Why.DENIED, path or "/", f"it cannot be read ({error.strerror}), run as a user who may")
