@@ -12,6 +12,7 @@ from tidewaiter.image.layers import layer_name, read_layer
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.merge import DeadEnd, File, Folder, Origin, Overlay
 from tidewaiter.image.paths import text
+from tidewaiter.inventory.allowance import Allowance
 from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
@@ -57,11 +58,19 @@ def look(
     one that cannot be fetched; whatever else is wrong with the image is a gap.
     """
     interest = Interest(extractors)
+    allowance = Allowance(looked=limits.looked_bytes, inventory=limits.inventory_bytes)
     if image.folder:
-        files, gaps = read_folder(image.folder, interest, entries=limits.entries, file_bytes=limits.file_bytes)
+        files, gaps = read_folder(
+            image.folder,
+            interest,
+            entries=limits.entries,
+            roots=limits.roots,
+            file_bytes=limits.file_bytes,
+            allowance=allowance,
+        )
         found = [FoundFile(file.path, (Version(None, (file,)),)) for file in files]
     else:
-        reading = _Reading(interest, limits, verify=verify, progress=progress)
+        reading = _Reading(interest, allowance, limits, verify=verify, progress=progress)
         layers = reading.layers(image.blobs)
         merging = _Merging(reading, image.blobs, layers)
         found = merging.found()
@@ -98,9 +107,12 @@ def _inventory(image: Image, folded: Folded, gaps: Iterable[Gap], extractors: Se
 class _Reading:
     """Reads layers of one image, each once, and again only those in which a link leads to something unread."""
 
-    def __init__(self, interest: Interest, limits: Limits, *, verify: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, interest: Interest, allowance: Allowance, limits: Limits, *, verify: bool, progress: Progress | None
+    ) -> None:
         self.interest = interest
-        self._limits = limits
+        self.limits = limits
+        self._allowance = allowance
         self._verify = verify
         self._progress = progress
         self._budget = Budget(limits)
@@ -115,12 +127,14 @@ class _Reading:
         done = dict(zip(order, work(tasks, self._budget, alone=hopping), strict=True))
         return [done[_same(blob)] for blob in blobs]
 
-    def again(self, blob: LayerBlob, only: Mapping[str, Sequence[str]]) -> tuple[FileInventory, ...]:
-        """What the files at these paths of a layer say under the names that are listed for them."""
+    def again(
+        self, blob: LayerBlob, only: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
+        """What the files at these paths of a layer say under the names listed for them, and which were refused."""
         collector = self._collector(blob)
         named = {path: tuple(names) for path, names in only.items()}
-        read_layer(blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, only=named)
-        return collector.files
+        read_layer(blob, collector, limits=self.limits, budget=self._budget, verify=self._verify, only=named)
+        return collector.files, collector.gaps
 
     def _layer(self, blob: LayerBlob) -> LayerInventory:
         progress = self._progress
@@ -135,24 +149,27 @@ class _Reading:
     def _read(self, blob: LayerBlob, advance: Callable[[int], None] | None) -> LayerInventory:
         collector = self._collector(blob)
         read = read_layer(
-            blob, collector, limits=self._limits, budget=self._budget, verify=self._verify, advance=advance
+            blob, collector, limits=self.limits, budget=self._budget, verify=self._verify, advance=advance
         )
-        files = collector.files
+        files, gaps = collector.files, (*read.gaps, *collector.gaps)
         if linked := self._second_names(read.tree):
             renamed = {name for names in linked.values() for name in names}
-            files = (*(file for file in files if file.path not in renamed), *self.again(blob, linked))
+            second, more_gaps = self.again(blob, linked)
+            files = (*(file for file in files if file.path not in renamed), *second)
+            gaps += more_gaps
         return LayerInventory(
             digest=blob.layer.digest,
             verified=read.verified,
             fingerprint=fingerprint(self.interest.extractors),
             tree=read.tree,
             files=files,
-            gaps=read.gaps,
+            gaps=gaps,
             size=read.size,
         )
 
     def _collector(self, blob: LayerBlob) -> Collector:
-        return Collector(self.interest, where=layer_name(blob.layer), file_bytes=self._limits.file_bytes)
+        where = layer_name(blob.layer)
+        return Collector(self.interest, where=where, file_bytes=self.limits.file_bytes, allowance=self._allowance)
 
     def _second_names(self, tree: LayerTree) -> Mapping[str, list[str]]:
         """Wanted names that are in the end hard links to another file of the layer, by that file's path."""
@@ -227,7 +244,9 @@ class _Merging:
         """Paths that may be, or lead through, links; with the root that each belongs to."""
         links = (path for tree in self._trees for path, _ in tree.symlinks if self._interest(path))
         wanted = {path: self._interest.root(path) for path in links}
-        for root in {"", *(self._interest.root(origin.path) for origin in self._read)}:
+        roots, too_many = self._interest.roots((origin.path for origin in self._read), self._reading.limits.roots)
+        self.gaps += too_many
+        for root in roots:
             wanted.update((path, root) for _, path in self._interest.well_known(root))
         return wanted
 
@@ -281,8 +300,10 @@ class _Merging:
             only: dict[str, list[str]] = {}
             for request in those:
                 only.setdefault(request.source.path, []).append(request.name)
+            files, gaps = self._reading.again(self._blobs[number], only)
+            self.gaps += gaps
             known: dict[str, list[FileInventory]] = {}
-            for file in self._reading.again(self._blobs[number], only):
+            for file in files:
                 known.setdefault(file.path, []).append(file)
             for request in those:
                 self._read.setdefault(request.kept, []).extend(known.get(request.name, ()))

@@ -306,3 +306,15 @@ def test_the_root_folder_itself_is_no_bad_name() -> None:
 def test_a_doubt_about_what_runtimes_read_is_a_gap() -> None:
     found = read(blob(tar(pax({"path": "all"}, b"g"), entry("a"))))
     assert [gap.why for gap in found.gaps] == [Why.MALFORMED]
+
+
+def test_a_hopped_layer_without_the_mark_of_its_end_may_be_cut_off_and_a_verified_one_is_not(tmp_path: Path) -> None:
+    whole = entry("etc/passwd", b"root") + entry("last")
+    for content in (whole, b"", whole + bytes(512)):
+        layer = plain_blob(tmp_path / "image.tar", content)
+        expected = [] if content.endswith(bytes(512)) and len(content) > len(whole) else [Why.MALFORMED]
+        found = read(layer)
+        assert [gap.why for gap in found.gaps] == expected
+        assert all("without a mark of its end" in gap.detail for gap in found.gaps)
+        assert read(layer, verify=True).gaps == ()
+        assert read(blob(content)).gaps == ()

@@ -1,9 +1,11 @@
 """What no layer can do, however it is made: each ceiling ends it with its name."""
 
+import gc
 import gzip
 import io
 import threading
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -169,3 +171,60 @@ def test_a_stop_wakes_those_who_wait() -> None:
         budget.stop()
         thread.join()
     assert ended == [True]
+
+
+@pytest.mark.parametrize("row", [entry("n" * 90), symlink("l", "t" * 90), entry(".wh." + "w" * 90)])
+def test_an_image_ends_at_the_size_of_all_its_names(row: bytes) -> None:
+    limits = Limits(names_bytes=500_000)
+    budget = Budget(limits)
+    layers = [blob(tar(*[row] * 1500), index=index) for index in range(6)]
+    found = [read_layer(layer, Nothing(), limits=limits, budget=budget) for layer in layers]
+    assert found[0].verified
+    assert "limit names_bytes" in limit_of(found[-1])
+
+
+def test_a_second_reading_counts_no_names_again() -> None:
+    limits = Limits(names_bytes=200_000)
+    budget = Budget(limits)
+    layer = blob(tar(*(entry(f"{'n' * 90}{number}") for number in range(1500))))
+    choices: tuple[dict[str, tuple[str, ...]] | None, ...] = (None, {}, {}, {})
+    for only in choices:
+        read = read_layer(layer, Nothing(), limits=limits, budget=budget, only=only)
+        assert read.verified
+        assert bool(read.tree.entries) is (only is None)
+
+
+def test_a_second_copy_of_a_file_in_memory_is_counted_with_it() -> None:
+    held = []
+
+    class Holding(Nothing):
+        def wants(self, path: str, _size: int) -> bool:
+            return path == "file"
+
+        def take(self, _path: str, _content: bytes) -> None:
+            held.append(budget._held)
+
+    limits = Limits()
+    budget = Budget(limits)
+    read_layer(blob(tar(entry("file", b"x" * 1000))), Holding(), limits=limits, budget=budget)
+    assert held == [2000]
+
+
+def test_a_long_history_does_not_outlive_its_layer() -> None:
+    class Watched(io.BytesIO):
+        pass
+
+    stored = gzip.compress(tar(entry("a")))
+    layer, alive = stored_blob(stored), []
+
+    def opened() -> BinaryIO:
+        stream = Watched(stored)
+        alive.append(weakref.ref(stream))
+        return stream
+
+    gc.disable()
+    try:
+        read(replace(layer, open=opened), Limits())
+        assert alive[0]() is None
+    finally:
+        gc.enable()

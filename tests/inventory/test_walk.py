@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidewaiter.errors import LimitError, MalformedError, UnsupportedError
+from tidewaiter.inventory.allowance import Allowance
 from tidewaiter.inventory.catalog import EXTRACTORS, FINGERPRINT, fingerprint
 from tidewaiter.inventory.folder import read_folder
 from tidewaiter.inventory.walk import Collector, Interest
@@ -47,11 +48,16 @@ class OtherLines(Lines):
     ceiling = 10
 
 
-def collector(*extractors: Lines, file_bytes: int = 1000) -> Collector:
-    return Collector(Interest(extractors or (Lines(),)), where="layer sha256:1", file_bytes=file_bytes)
+def generous() -> Allowance:
+    return Allowance(looked=1 << 20, inventory=1 << 20)
 
 
-def gap_of(files: list[FileInventory]) -> Gap:
+def collector(*extractors: Lines, file_bytes: int = 1000, allowance: Allowance | None = None) -> Collector:
+    interest = Interest(extractors or (Lines(),))
+    return Collector(interest, where="layer sha256:1", file_bytes=file_bytes, allowance=allowance or generous())
+
+
+def gap_of(files: tuple[FileInventory, ...]) -> Gap:
     (file,) = files
     (gap,) = file.extraction.gaps
     return gap
@@ -143,8 +149,8 @@ def test_every_listed_extractor_wants_its_own_well_known_files() -> None:
 
 
 def look(folder: Path, **limits: int) -> tuple[dict[str, tuple[str, ...]], tuple[Gap, ...]]:
-    ceilings = {"entries": 1000, "file_bytes": 1000, **limits}
-    files, gaps = read_folder(str(folder), Interest((Lines(),)), **ceilings)
+    ceilings = {"entries": 1000, "roots": 10, "file_bytes": 1000, **limits}
+    files, gaps = read_folder(str(folder), Interest((Lines(),)), allowance=generous(), **ceilings)
     found = {file.path: tuple(package.name for package in file.extraction.packages) for file in files}
     return found, (*gaps, *(gap for file in files for gap in file.extraction.gaps))
 
@@ -223,11 +229,19 @@ def test_a_file_that_two_names_lead_to_is_read_once_for_each_name(tmp_path: Path
     assert list(found.values()) == [("a",)]
 
 
-def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+def test_what_is_no_file_is_not_opened_and_a_gap(tmp_path: Path) -> None:
     (tmp_path / "var/lib/lists.d").mkdir(parents=True)
     os.mkfifo(tmp_path / "var/lib/list")
     (tmp_path / "var/lib/lists.d/folder").mkdir()
-    assert look(tmp_path) == ({}, ())
+    (tmp_path / "var/lib/lists.d/link").symlink_to("/pipe")
+    os.mkfifo(tmp_path / "pipe")
+    found, gaps = look(tmp_path)
+    assert found == {}
+    assert [(gap.why, gap.subject) for gap in gaps] == [
+        (Why.MALFORMED, "var/lib/list"),
+        (Why.MALFORMED, "var/lib/lists.d/link"),
+    ]
+    assert "a device, a pipe or a socket" in gaps[0].detail
 
 
 def test_a_folder_has_its_ceilings_too(tmp_path: Path) -> None:
@@ -265,3 +279,42 @@ def test_a_folder_that_may_not_be_read_is_a_gap(locked: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_a_gap(tmp_path: Path) -> None:
     assert [gap.why for gap in look(tmp_path / "nowhere")[1]] == [Why.DENIED]
+
+
+def test_files_beyond_what_an_image_may_have_looked_into_are_one_gap_that_no_other_layer_can_hide() -> None:
+    taking = collector(allowance=Allowance(looked=10, inventory=1 << 20))
+    for number in range(4):
+        taking.take(f"{number}/var/lib/list", b"one two")
+    assert [file.path for file in taking.files] == ["0/var/lib/list"]
+    (gap,) = taking.gaps
+    assert (gap.stage, gap.why, gap.subject) == (Stage.INVENTORY, Why.LIMIT, "layer sha256:1")
+    assert "limit looked_bytes" in gap.detail
+    assert "1/var/lib/list and 2 more" in gap.detail
+
+
+def test_what_files_say_beyond_the_room_for_it_is_refused_and_smaller_ones_still_fit() -> None:
+    taking = collector(allowance=Allowance(looked=1 << 20, inventory=6000))
+    for name, content in (("a", b"p " * 3), ("b", b"p " * 3), ("c", b"")):
+        taking.take(f"{name}/var/lib/list", content)
+    assert [file.path for file in taking.files] == ["a/var/lib/list", "c/var/lib/list"]
+    (gap,) = taking.gaps
+    assert "limit inventory_bytes" in gap.detail
+    assert "b/var/lib/list not looked into" in gap.detail
+
+
+def test_gaps_of_files_count_as_what_they_say() -> None:
+    taking = collector(allowance=Allowance(looked=1 << 20, inventory=6000))
+    assert not any(taking.wants(f"{number}/var/lib/list", 10_000) for number in range(100))
+    assert len(taking.files) == 3
+    assert "and 96 more" in taking.gaps[0].detail
+
+
+def test_links_are_followed_in_so_many_root_file_systems(tmp_path: Path) -> None:
+    for number in range(4):
+        folder = tmp_path / f"{number}/var/lib"
+        folder.mkdir(parents=True)
+        (folder / "list").write_text(f"p{number}")
+    found, gaps = look(tmp_path, roots=3)
+    assert len(found) == 4
+    assert [(gap.why, gap.subject) for gap in gaps] == [(Why.LIMIT, "2")]
+    assert "limit roots" in gaps[0].detail

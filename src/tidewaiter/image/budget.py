@@ -19,6 +19,7 @@ class Budget:
         self._limits = limits
         self._unpacked = 0
         self._held = 0
+        self._names = 0
         self._stopped = False
         self._changed = threading.Condition()
 
@@ -41,6 +42,14 @@ class Budget:
             if self._unpacked > self._limits.image_bytes:
                 ceiling = self._limits.image_bytes
                 raise LimitError(f"the image unpacks to more than {ceiling:,} bytes", limit="image_bytes")
+
+    def name(self, size: int) -> None:
+        """Count the bytes that names take. Raises LimitError beyond `names_bytes`."""
+        with self._changed:
+            self._names += size
+            if self._names > self._limits.names_bytes:
+                ceiling = self._limits.names_bytes
+                raise LimitError(f"the names in the image take more than {ceiling:,} bytes", limit="names_bytes")
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:

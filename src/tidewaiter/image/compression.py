@@ -11,6 +11,7 @@ _FIRST_PORTION = 1 << 12
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
 _BZIP2 = b"BZh"
+_XZ_STATE = 1 << 20  # what the decoder takes beside the history
 _MAGIC = 4
 _LONGEST_MAGIC = 6
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
@@ -117,7 +118,7 @@ def _new_gzip() -> _Decompressor:
 def _new_xz(window_bytes: int) -> _Decompressor:
     import lzma
 
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=window_bytes)
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=window_bytes + _XZ_STATE)
 
 
 def _new_bzip2() -> _Decompressor:

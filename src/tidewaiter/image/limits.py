@@ -21,9 +21,12 @@ class Limits:
     stored one, asked only of a layer that unpacks to more than `ratio_floor` bytes: what compresses better is a bomb.
     `window_bytes`: the history that a zstd or xz layer may ask for while it is unpacked. `entries`: names in one layer
     or folder; `links`: symbolic links, hard links and whiteouts among them. `name_bytes`: one name, or a link's target.
+    `names_bytes`: all of them, over all layers of an image.
     `extension_bytes`: one pax header or GNU long name. `file_bytes`: one file that is looked into (an extractor may set
     a lower ceiling of its own). `held_bytes`: such files in memory at the same time, over all layers of an image;
-    a file that does not fit waits for its turn.
+    a file that does not fit waits for its turn. `looked_bytes`: all such files together, over all layers of an image.
+    `inventory_bytes`: what is kept of what they say, about a kilobyte for a package. `roots`: root file systems in an
+    image, its own and chroots, in which links are followed.
     """
 
     manifest_bytes: int = 4 * _MIB
@@ -38,10 +41,14 @@ class Limits:
     image_bytes: int = 256 * _GIB
     ratio: int = 250
     ratio_floor: int = 1 * _GIB
-    window_bytes: int = 128 * _MIB
+    window_bytes: int = 64 * _MIB
     entries: int = 2_000_000
     links: int = 400_000
     name_bytes: int = 4 * _KIB
+    names_bytes: int = 128 * _MIB
     extension_bytes: int = 1 * _MIB
     file_bytes: int = 192 * _MIB
     held_bytes: int = 192 * _MIB
+    looked_bytes: int = 8 * _GIB
+    inventory_bytes: int = 256 * _MIB
+    roots: int = 1_000

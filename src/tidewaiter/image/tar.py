@@ -59,11 +59,13 @@ class Entries:
     """Iterates over the entries. `payload()` gives the bytes of the entry that was yielded last.
 
     Iteration raises MalformedError where the stream is no tar or ends early, and LimitError for a pax header or long
-    name of more than `extension_bytes`. `doubts` are sentences on what container runtimes read in another way.
+    name of more than `extension_bytes`. `doubts` are sentences on what container runtimes read in another way;
+    `ended` tells that the archive said where it ends.
     """
 
     def __init__(self, source: Bytes, *, extension_bytes: int) -> None:
         self.doubts: list[str] = []
+        self.ended = False
         self._source = source
         self._ceiling = extension_bytes
         self._left = 0
@@ -168,6 +170,7 @@ class Entries:
             return False
         if self._source.block(0, 0) not in (_ZEROS, b""):
             raise MalformedError("it has a block of zeros, and then goes on: what follows was not read")
+        self.ended = True
         return True
 
 

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from tidewaiter.image.layers import Collector
 
 _LONGEST_PLAIN = 255
+_PORTION = 1_000  # names between two looks at the ceilings
+_LINK = 192  # what a noted link or whiteout takes in memory beside its text
 _ODD_STARTS = frozenset((b"", b".", b"/"))
 
 
+def _forget(record: bytes) -> None:
+    """Note nothing."""
+
+
 class Names:
-    """Notes every name of a layer. `count` is the number of entries seen."""
+    """Notes every name of a layer, or with `only` none. `count` is the number of entries seen."""
 
     def __init__(
         self, collector: "Collector", *, limits: Limits, budget: Budget, only: Mapping[str, tuple[str, ...]] | None
@@ -30,22 +36,25 @@ class Names:
         self._budget = budget
         self._only = only
         self._records = io.BytesIO()
+        self._write: Callable[[bytes], object] = self._records.write if only is None else _forget
         self._symlinks: list[tuple[str, str]] = []
         self._hardlinks: list[tuple[str, str]] = []
         self._whiteouts: list[str] = []
         self._opaques: list[str] = []
         self._links = 0
+        self._link_bytes = 0
+        self._counted = 0
         self._bad = 0
         self._first_bad = b""
 
     def note(self, entries: Entries) -> None:
         """Take in all entries. Raises LimitError beyond `entries` or `links`, and what reading them raises."""
-        write, wants, most = self._records.write, self._wants(), self._limits.entries
+        write, wants, checkpoint = self._write, self._wants(), 0
         longest = min(_LONGEST_PLAIN, self._limits.name_bytes)
         for kind, name, size, link in entries:
             self.count += 1
-            if self.count > most:
-                raise LimitError(f"it has more than {most:,} names", limit="entries")
+            if self.count > checkpoint:
+                checkpoint = self._checkpoint()
             path = name[2:] if name[:2] == b"./" else name
             odd = b"/." in path or b"//" in path or path[:1] in _ODD_STARTS or path[-1:] == b"/" or b"\0" in path
             if odd or kind != FILE or len(path) > longest:
@@ -55,6 +64,16 @@ class Names:
             decoded = path.decode("utf-8", "surrogateescape")
             if wants(decoded, size):
                 self._take(entries, decoded, size)
+
+    def _checkpoint(self) -> int:
+        """Look at the ceilings; how many names may pass until they are to be looked at again."""
+        most = self._limits.entries
+        if self.count > most:
+            raise LimitError(f"it has more than {most:,} names", limit="entries")
+        size = self._records.tell() + self._link_bytes
+        self._budget.name(size - self._counted)
+        self._counted = size
+        return min(self.count + _PORTION, most)
 
     def tree(self) -> LayerTree:
         """The names noted so far."""
@@ -83,7 +102,7 @@ class Names:
         return lambda path, _: path in only
 
     def _take(self, entries: Entries, path: str, size: int) -> None:
-        with self._budget.hold(size):
+        with self._budget.hold(2 * size):  # who reads it may copy it
             content = entries.payload()
             for name in (path,) if self._only is None else self._only[path]:
                 self._collector.take(name, content)
@@ -102,17 +121,17 @@ class Names:
 
     def _note_plain(self, entries: Entries, kind: str, path: bytes, size: int) -> None:
         letter = FILE if kind == OTHER else kind
-        self._records.write(letter.encode() + path + b"\0")
+        self._write(letter.encode() + path + b"\0")
         if kind == FILE and self._wants()(text(path), size):
             self._take(entries, text(path), size)
 
     def _note_mark(self, kind: str, path: bytes) -> None:
         match kind:
             case "whiteout":
-                self._count_link()
+                self._count_link(len(path))
                 self._whiteouts.append(text(path))
             case "opaque":
-                self._count_link()
+                self._count_link(len(path))
                 self._opaques.append(text(path))
             case "bad":
                 self._reject(path)
@@ -122,13 +141,14 @@ class Names:
         if not path or not target or b"\0" in target or len(target) > self._limits.name_bytes:
             self._reject(path + b" -> " + link)
             return
-        self._count_link()
-        self._records.write(kind.encode() + path + b"\0")
+        self._count_link(len(path) + len(target))
+        self._write(kind.encode() + path + b"\0")
         links = self._hardlinks if kind == HARDLINK else self._symlinks
         links.append((text(path), text(target)))
 
-    def _count_link(self) -> None:
+    def _count_link(self, size: int) -> None:
         self._links += 1
+        self._link_bytes += _LINK + size
         if self._links > self._limits.links:
             raise LimitError(f"it has more than {self._limits.links:,} links and whiteouts", limit="links")
 

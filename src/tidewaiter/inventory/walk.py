@@ -1,8 +1,10 @@
 """Offering files to the extractors as they pass, and keeping what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tidewaiter.errors import LimitError, MalformedError, TidewaiterError
+from tidewaiter.inventory.allowance import Allowance
 from tidewaiter.inventory.distro import DistroFiles
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.model.gap import Gap, Stage, Why
@@ -44,17 +46,28 @@ class Interest:
         found = min((place for place in places if place >= 0), default=0)
         return whole[1:found] if found else ""
 
+    def roots(self, paths: Iterable[str], most: int) -> tuple[list[str], tuple[Gap, ...]]:
+        """The image's own root and those that these files belong to, at most so many; a gap where there are more."""
+        found = sorted({"", *map(self.root, paths)})
+        if len(found) <= most:
+            return found, ()
+        detail = f"there are {len(found):,} root file systems: links in this one and those behind it were not followed"
+        return found[:most], (file_gap(Why.LIMIT, found[most], "", f"{detail} (limit roots)"),)
+
 
 class Collector:
     """Takes the files of one layer that an extractor wants, and keeps what they say.
 
     `where` is what gaps call the layer ("" for a folder). A file beyond `file_bytes`, or beyond its extractor's own
-    ceiling, is not taken but a gap; an extractor that fails leaves a gap, and the other files go on. Of several files
-    at one path the last counts, as it does when they are unpacked.
+    ceiling, is not taken but a gap; an extractor that fails leaves a gap, and the other files go on. So do files beyond
+    the image's `allowance`, together (in `gaps`, since they count even where another layer hides such a file). Of
+    several files at one path the last counts, as it does when they are unpacked.
     """
 
-    def __init__(self, interest: Interest, *, where: str, file_bytes: int) -> None:
+    def __init__(self, interest: Interest, *, where: str, file_bytes: int, allowance: Allowance) -> None:
         self._files: dict[tuple[str, str], FileInventory] = {}
+        self._refused: dict[str, _Refused] = {}
+        self._allowance = allowance
         self._interest = interest
         self._where = where
         self._file_bytes = file_bytes
@@ -63,6 +76,11 @@ class Collector:
     def files(self) -> tuple[FileInventory, ...]:
         """What the files said, each path once for an extractor."""
         return tuple(self._files.values())
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The ceilings of the image that kept files from being looked into."""
+        return tuple(self._refusal(refused) for refused in self._refused.values())
 
     def wants(self, path: str, size: int) -> bool:
         """Whether an extractor wants the file; one that is too large is noted as a gap."""
@@ -73,7 +91,7 @@ class Collector:
         """Let the extractors that want the file read it."""
         for extractor in self._interest(path):
             if len(content) <= self._ceiling(extractor):
-                self._keep(extractor, path, self._extract(extractor, path, content))
+                self._look(extractor, path, content)
 
     def _fits(self, extractor: Extractor, path: str, size: int) -> bool:
         ceiling = self._ceiling(extractor)
@@ -86,6 +104,14 @@ class Collector:
 
     def _ceiling(self, extractor: Extractor) -> int:
         return min(extractor.ceiling, self._file_bytes)
+
+    def _look(self, extractor: Extractor, path: str, content: bytes) -> None:
+        try:
+            self._allowance.look(len(content))
+        except LimitError as error:
+            self._refuse(path, error)
+        else:
+            self._keep(extractor, path, self._extract(extractor, path, content))
 
     def _extract(self, extractor: Extractor, path: str, content: bytes) -> Extraction:
         try:
@@ -104,7 +130,30 @@ class Collector:
         return Extraction(gaps=(file_gap(why, path, self._where, detail),))
 
     def _keep(self, extractor: Extractor, path: str, extraction: Extraction) -> None:
-        self._files[path, extractor.name] = FileInventory(path=path, extractor=extractor.name, extraction=extraction)
+        try:
+            self._allowance.keep(extraction)
+        except LimitError as error:
+            self._refuse(path, error)
+        else:
+            file = FileInventory(path=path, extractor=extractor.name, extraction=extraction)
+            self._files[path, extractor.name] = file
+
+    def _refuse(self, path: str, error: LimitError) -> None:
+        self._refused.setdefault(error.limit, _Refused(error, path)).count += 1
+
+    def _refusal(self, refused: "_Refused") -> Gap:
+        more = f" and {refused.count - 1:,} more" if refused.count > 1 else ""
+        detail = f"{_reason(refused.error)}: {printable(refused.path)}{more} not looked into"
+        return file_gap(Why.LIMIT, self._where or "/", "", detail)
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Files that a ceiling of the image kept from being looked into: the first, and how many."""
+
+    error: LimitError
+    path: str
+    count: int = 0
 
 
 def _reason(error: TidewaiterError) -> str:
@@ -114,5 +163,11 @@ def _reason(error: TidewaiterError) -> str:
 
 def file_gap(why: Why, path: str, where: str, detail: str) -> Gap:
     """The gap that a file leaves; `where` is its layer, "" if there is none."""
-    subject = path.encode("utf-8", "replace").decode()
-    return Gap(stage=Stage.INVENTORY, why=why, subject=subject, detail=f"{where}: {detail}." if where else f"{detail}.")
+    return Gap(
+        stage=Stage.INVENTORY, why=why, subject=printable(path), detail=f"{where}: {detail}." if where else f"{detail}."
+    )
+
+
+def printable(path: str) -> str:
+    """The path as text that can be written anywhere: bytes that are no UTF-8 become question marks."""
+    return path.encode("utf-8", "replace").decode()
