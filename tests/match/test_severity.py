@@ -83,6 +83,19 @@ def test_a_vector_that_can_not_be_read_decides_nothing(vector: str) -> None:
     assert choose([Opinion(rating=rating("nvd", vector=vector, system="CVSS_V3"))]) == Choice()
 
 
+def test_of_one_publisher_the_newest_version_of_cvss_counts_even_if_it_is_milder() -> None:
+    old, new, newest = (
+        Opinion(rating=rating("gitlab", vector=vector, system=system))
+        for system, vector in (("CVSS_V2", V2_HIGH), ("CVSS_V3", V3_MEDIUM), ("CVSS_V4", V4_MEDIUM))
+    )
+    assert choose([old, new]).score == 4.7
+    assert choose([newest, old, new]).score == 5.1
+    unreadable = Opinion(rating=rating("gitlab", vector="CVSS:4.0/", system="CVSS_V4"))
+    assert choose([old, new, unreadable]).score == 4.7
+    other = Opinion(rating=rating("pypa", vector=V3_CRITICAL, system="CVSS_V3"))
+    assert choose([old, newest, other]).source == "pypa"
+
+
 def test_the_distributions_own_word_comes_first_even_if_it_is_milder() -> None:
     opinions = [
         Opinion(rating=rating("nvd", vector=V3_CRITICAL, system="CVSS_V3")),

@@ -1,7 +1,7 @@
 """How bad a vulnerability is, by the word of the one whose word counts most.
 
 Every rating stays with its advisory; here one is chosen: the matched distribution's own, then GitHub's where GitHub
-has an advisory, then NVD's, then the highest of the rest.
+has an advisory, then NVD's, then the highest of the rest. Of one publisher the newest version of CVSS counts.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,6 +26,7 @@ _LABELS = {
     "critical": Severity.CRITICAL,
 }
 _CVSS_STEPS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.1, Severity.LOW))
+_CVSS_VERSIONS = (("CVSS_V2",), ("CVSS_V3", "CVSS:3"), ("CVSS_V4", "CVSS:4"))
 _GITHUB = "ghsa"
 _NVD = "nvd"
 
@@ -76,8 +77,24 @@ def _by_weight(opinions: Collection[Opinion]) -> Iterable[list[Opinion]]:
 
 
 def _best(opinions: Iterable[Opinion]) -> Choice:
-    choices = [read(opinion.rating) for opinion in opinions]
+    """The worst of what the publishers say; of each one, of its last way to say it."""
+    said = [
+        (each.rating, choice) for each in opinions if (choice := read(each.rating)).severity is not Severity.UNKNOWN
+    ]
+    last: dict[str, int] = {}
+    for rating, _ in said:
+        last[rating.source] = max(last.get(rating.source, 0), _order(rating))
+    choices = [choice for rating, choice in said if _order(rating) == last[rating.source]]
     return max(choices, key=lambda choice: (choice.severity.value, choice.score or 0.0), default=Choice())
+
+
+def _order(rating: Rating) -> int:
+    """Each version of CVSS replaces the one before, and a word of the publisher's own outweighs any."""
+    if rating.label.strip():
+        return len(_CVSS_VERSIONS)
+    return next(
+        (place for place, marks in enumerate(_CVSS_VERSIONS) if (rating.system or rating.vector).startswith(marks)), 0
+    )
 
 
 def read(rating: Rating) -> Choice:
