@@ -17,6 +17,7 @@ from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
 from tidewaiter.inventory.folder import read_folder
+from tidewaiter.inventory.gap_list import GapList
 from tidewaiter.inventory.walk import Collector, Interest
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Layer
@@ -74,7 +75,7 @@ def look(
         layers = reading.layers(image.blobs)
         merging = _Merging(reading, image.blobs, layers)
         found = merging.found()
-        gaps = (*(gap for layer in layers for gap in layer.gaps), *merging.gaps)
+        gaps = (*(gap for layer in layers for gap in layer.gaps), *merging.gaps())
     folded = fold(found, interest.root, image.identity.reference)
     return _inventory(image, folded, gaps, extractors)
 
@@ -219,7 +220,8 @@ class _Merging:
     """Lays an image's layers over each other, and reads what links lead to if that was not read with the layers."""
 
     def __init__(self, reading: _Reading, blobs: Sequence[LayerBlob], layers: Sequence[LayerInventory]) -> None:
-        self.gaps: list[Gap] = []
+        self._gaps: list[Gap] = []
+        self._missed = GapList()
         self._reading = reading
         self._interest = reading.interest
         self._blobs = blobs
@@ -236,16 +238,20 @@ class _Merging:
         self._read_again([*self._behind_links(overlay, wanted), *self._behind_hard_links(overlay)])
         found = list(self._visible(overlay))
         self._note_dead_ends(overlay, wanted, found)
-        self._note_lost_hard_links(overlay)
+        self._note_unread(overlay)
         self._note_unplaced(overlay)
         return found
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """What was missed while `found` was made."""
+        return (*self._gaps, *self._missed.gaps())
 
     def _wanted(self) -> dict[str, str]:
         """Paths that may be, or lead through, links; with the root that each belongs to."""
         links = (path for tree in self._trees for path, _ in tree.symlinks if self._interest(path))
         wanted = {path: self._interest.root(path) for path in links}
         roots, too_many = self._interest.roots((origin.path for origin in self._read), self._reading.limits.roots)
-        self.gaps += too_many
+        self._gaps += too_many
         for root in roots:
             wanted.update((path, root) for _, path in self._interest.well_known(root))
         return wanted
@@ -261,7 +267,7 @@ class _Merging:
             overlay = Overlay(self._trees, {*paths, *wanted})
         if not overlay.complete:
             detail = "its symbolic links lead on and on: which files they hide or move was not followed to the end."
-            self.gaps.append(Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="symbolic links", detail=detail))
+            self._gaps.append(Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="symbolic links", detail=detail))
         return overlay
 
     def _in_folders(self, overlay: Overlay, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -301,7 +307,7 @@ class _Merging:
             for request in those:
                 only.setdefault(request.source.path, []).append(request.name)
             files, gaps = self._reading.again(self._blobs[number], only)
-            self.gaps += gaps
+            self._gaps += gaps
             known: dict[str, list[FileInventory]] = {}
             for file in files:
                 known.setdefault(file.path, []).append(file)
@@ -323,20 +329,25 @@ class _Merging:
         for path, root in wanted.items():
             lead = overlay.lead(path, root)
             if isinstance(lead, DeadEnd) and not (root in named and self._interest.names_release(path)):
-                detail = f"{lead.reason}: what may be there was not looked at."
-                self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))
+                self._miss(path, f"{lead.reason}: what may be there was not looked at.")
 
-    def _note_lost_hard_links(self, overlay: Overlay) -> None:
-        """A wanted name that should be a second one of a file that no layer has is a gap."""
+    def _note_unread(self, overlay: Overlay) -> None:
+        """A file of interest that is there and was not read is a gap: nothing unseen reads as clean."""
         names = ((layer, path) for layer, tree in enumerate(self._trees) for path, _ in tree.hardlinks)
-        wanted = {Origin(layer, path) for layer, path in names if self._interest(path)}
-        for path, file in overlay.files().items() if wanted else ():
+        hardlinks = {Origin(layer, path) for layer, path in names if self._interest(path)}
+        for path, file in overlay.files().items():
             newest = file.versions[-1]
-            if newest in wanted and not self._read.get(newest) and overlay.hardlink(path) is None:
-                detail = "it is a hard link to a file that is not there: what it should hold was not looked at."
-                self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=newest.path, detail=detail))
+            if newest in hardlinks and not self._read.get(newest) and overlay.hardlink(path) is None:
+                self._miss(newest.path, "it is a hard link to a file that is not there: it was not looked at.")
+            elif self._lacks(newest, newest.path):
+                self._miss(newest.path, "it was not read: it is a device or a pipe, or a ceiling or damage hid it.")
 
     def _note_unplaced(self, overlay: Overlay) -> None:
         for path in dict.fromkeys(origin.path for origin in overlay.unplaced if self._interest(origin.path)):
-            detail = "a layer has it below what is no folder, of which runtimes make different things: it was not used."
-            self.gaps.append(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))
+            self._miss(
+                path,
+                "a layer has it below what is no folder, of which runtimes make different things: it was not used.",
+            )
+
+    def _miss(self, path: str, detail: str) -> None:
+        self._missed.add(Gap(stage=Stage.INVENTORY, why=Why.MALFORMED, subject=path, detail=detail))

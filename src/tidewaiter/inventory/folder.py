@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tidewaiter.inventory.allowance import Allowance
+from tidewaiter.inventory.gap_list import GapList
 from tidewaiter.inventory.walk import Collector, Interest, file_gap
 from tidewaiter.model.gap import Gap, Why
 from tidewaiter.model.package import FileInventory
@@ -35,6 +36,7 @@ class _Folder:
         self._roots = roots
         self._collector = collector
         self._gaps: list[Gap] = []
+        self._missed = GapList()
         self._dead_ends: list[tuple[str, str, str]] = []
         self._read: set[tuple[str, str]] = set()
 
@@ -53,7 +55,7 @@ class _Folder:
         for path, root in sorted(wanted.items()):
             self._follow(path, root)
         self._note_dead_ends()
-        return self._collector.files, (*self._gaps, *self._collector.gaps)
+        return self._collector.files, (*self._gaps, *self._missed.gaps(), *self._collector.gaps)
 
     def _names(self) -> Iterator[tuple[str, bool]]:
         """Every regular file and symbolic link, folder by folder; True for links."""
@@ -165,4 +167,4 @@ class _Folder:
         self._note(Why.DENIED, path or "/", f"it cannot be read ({error.strerror}), run as a user who may")
 
     def _note(self, why: Why, path: str, detail: str) -> None:
-        self._gaps.append(file_gap(why, path, "", detail))
+        self._missed.add(file_gap(why, path, "", detail))
