@@ -1,13 +1,9 @@
 """Where results go: stdout, or a file that is whole or not there."""
 
 import os
-from typing import TYPE_CHECKING
 
 from tidewaiter.cli.streams import put
 from tidewaiter.errors import UsageError
-
-if TYPE_CHECKING:  # imported where a file is written: most reports go to stdout
-    from pathlib import Path
 
 
 def check(output: str | None) -> None:
@@ -37,31 +33,14 @@ def write(text: str, output: str | None) -> None:
 def _replace(output: str, content: bytes) -> None:
     from pathlib import Path
 
+    from tidewaiter.feeds.replacement import replacement
+
     path = Path(output)
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)  # a device or a pipe: /dev/stderr, a named pipe
             return
-        _replace_file(path.resolve(), content)
+        with replacement(path.resolve()) as beside:
+            beside.write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=output) from error
-
-
-def _replace_file(path: "Path", content: bytes) -> None:
-    import tempfile
-
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

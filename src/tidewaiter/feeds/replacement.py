@@ -14,8 +14,8 @@ def replacement(path: Path) -> Iterator[Path]:
     The content is on the disk before the name is. Raises OSError.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
+    try:  # from before the file is there: an interrupt may come at the very moment that it is made
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield beside
         _flush(beside)
         beside.replace(path)
