@@ -62,6 +62,7 @@ def test_dpkgs_order(line: Statement) -> None:
         "1:",
         "1:a",
         "1:-1",
+        "1:2-3:4",
         "1 2",
         "2147483648:1",
         "1.0é",

@@ -7,9 +7,10 @@ from tidewaiter.versions.syntax import parse, refusal
 
 _SCHEME = "dpkg"
 
-# An epoch ends at the first colon, so where there is none, no colon may follow. The revision begins at the last hyphen.
+# An epoch ends at the first colon, so where there is none, no colon may follow. The revision begins at the last hyphen,
+# and has no colon.
 _FORM = re.compile(
-    r"[ \t]*+(?:(?P<epoch>[0-9]++):|(?![^:]*:))"
+    r"[ \t]*+(?!.*-[^-:]*+:[^-]*+\Z)(?:(?P<epoch>[0-9]++):|(?![^:]*:))"
     r"(?P<upstream>[0-9][0-9A-Za-z.+~:-]*?)(?:-(?P<revision>[0-9A-Za-z.+~]++))?(?<!-)[ \t]*+"
 )
 _HIGHEST_EPOCH = 2**31 - 1  # dpkg keeps it in an int
