@@ -266,7 +266,7 @@ class _Merging:
             wanted.update(names)
             overlay = Overlay(self._trees, {*paths, *wanted})
         if not overlay.complete:
-            detail = "its symbolic links lead on and on: which files they hide or move was not followed to the end."
+            detail = "they lead on and on, or to too many names: what they hide or move was not followed to the end."
             self._gaps.append(Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="symbolic links", detail=detail))
         return overlay
 

@@ -293,7 +293,7 @@ def test_files_beyond_what_an_image_may_have_looked_into_are_one_gap_that_no_oth
 
 
 def test_what_files_say_beyond_the_room_for_it_is_refused_and_smaller_ones_still_fit() -> None:
-    taking = collector(allowance=Allowance(looked=1 << 20, inventory=6000))
+    taking = collector(allowance=Allowance(looked=1 << 20, inventory=12_000))
     for name, content in (("a", b"p " * 3), ("b", b"p " * 3), ("c", b"")):
         taking.take(f"{name}/var/lib/list", content)
     assert [file.path for file in taking.files] == ["a/var/lib/list", "c/var/lib/list"]
@@ -303,7 +303,7 @@ def test_what_files_say_beyond_the_room_for_it_is_refused_and_smaller_ones_still
 
 
 def test_gaps_of_files_count_as_what_they_say() -> None:
-    taking = collector(allowance=Allowance(looked=1 << 20, inventory=6000))
+    taking = collector(allowance=Allowance(looked=1 << 20, inventory=15_000))
     assert not any(taking.wants(f"{number}/var/lib/list", 10_000) for number in range(100))
     assert len(taking.files) == 3
     assert "and 96 more" in taking.gaps[0].detail

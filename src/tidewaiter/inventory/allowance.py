@@ -6,8 +6,9 @@ from tidewaiter.errors import LimitError
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.package import Extraction, Package
 
-# What objects of these kinds take in memory beside their texts, from their extraction to the end of the fold.
-_FILE, _PACKAGE, _OWNED, _GAP = 1024, 1024, 64, 512
+# What they take in memory, from their extraction to the end of the fold, beside their texts (a file: with its place
+# among the names that are merged).
+_FILE, _PACKAGE, _OWNED, _GAP = 4096, 1024, 64, 512
 
 
 class Allowance:
