@@ -28,6 +28,22 @@ def test_a_source_without_a_version_has_the_binarys_and_no_mark_of_a_rebuild() -
     assert names(rebuilt, BOOKWORM, "Debian:12") == [("source", "bash", "5.2.15-2")]
 
 
+@pytest.mark.parametrize(
+    ("source", "version", "kernel"),
+    [
+        ("linux-signed", "5.15.0-91.101", "linux"),
+        ("linux-signed-hwe-5.4 5.4.0-150.167~18.04.1", "5.4.0-150.167~18.04.1", "linux-hwe-5.4"),
+        ("linux-signed-amd64 6.1.76+1", "6.1.76-1", "linux"),
+        ("linux-signed-5.10-arm64 5.10.92+1~bpo10+1", "5.10.92-1~bpo10+1", "linux-5.10"),
+        ("linux", "6.1.76-1", "linux"),
+        ("linux-aws", "5.15.0-1001.4", "linux-aws"),
+    ],
+)
+def test_a_signed_kernel_is_found_by_the_kernel_that_was_signed(source: str, version: str, kernel: str) -> None:
+    image = package("deb", "linux-image", version, source=source, on=BOOKWORM)
+    assert names(image, BOOKWORM, "Debian:12") == [("source", kernel, version)]
+
+
 def test_an_apk_is_found_by_its_origin() -> None:
     apk = package("apk", "libcrypto3", "3.1.4-r0", source="openssl", on=ALPINE)
     assert names(apk, ALPINE, "Alpine:v3.18") == [("source", "openssl", "3.1.4-r0")]

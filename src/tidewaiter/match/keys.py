@@ -40,6 +40,8 @@ APPLICATION_ECOSYSTEMS = {
 _REBUILD = re.compile(r"\+b\d+$")
 _BITNAMI_REVISION = re.compile(r"-\d+$")
 _GO_PRERELEASE = re.compile(r"go(\d+\.\d+)(\.\d+)?(rc|beta)(\d+)$")
+# Ubuntu's linux-signed-hwe-5.4, Debian's linux-signed-amd64.
+_SIGNED_KERNEL = re.compile(r"linux-signed(?P<flavour>(?:-.+?)??)(?:-(?:amd64|arm64|i386))?")
 _EPOCH = re.compile(r"^\d+:")
 
 # CentOS Linux built Red Hat's sources again, and put its mark where the original has that of a minor release
@@ -147,12 +149,16 @@ def name_and_stream(label: str) -> str:
 def _source(package: Package) -> tuple[str, str]:
     """The source package's name and version: dpkg names both only where they differ from the binary's.
 
-    `+bN` marks a rebuild of the binary alone: its source never had it.
+    `+bN` marks a rebuild of the binary alone: its source never had it. A signed kernel has a source of signatures,
+    which no advisory names; the binary has the version of the kernel that was signed.
     https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
     """
     own = _REBUILD.sub("", package.version) if package.type == "deb" else package.version
     if package.source is None:
         return package.name, own
+    signed = _SIGNED_KERNEL.fullmatch(package.source.name) if package.type == "deb" else None
+    if signed:
+        return f"linux{signed['flavour']}", own
     return package.source.name, package.source.version or own
 
 
