@@ -296,6 +296,14 @@ def test_a_source_rpm_that_syft_notes_is_the_source() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "name"), [("Haraka", "Haraka"), ("haraka", "haraka"), ("another", "haraka")], ids=str
+)
+def test_an_old_npm_package_keeps_its_capitals_which_its_purl_loses(stated: str, name: str) -> None:
+    package = _only(_cyclonedx({"type": "library", "name": stated, "purl": "pkg:npm/Haraka@2.8.8"}))
+    assert (package.name, package.version) == (name, "2.8.8")
+
+
+@pytest.mark.parametrize(
     ("stated", "subpath", "name"),
     [
         ("github.com/cespare/xxhash/v2", "v2", "github.com/cespare/xxhash/v2"),

@@ -154,7 +154,10 @@ def _name(purl: "PackageURL", stated: str) -> str:
 
     syft puts the end of a Go module's path into the subpath (`…/xxhash#v2`), which the standard keeps for a place
     within the module: the name that the SBOM states beside decides, unless it is that of a command (`…#cmd/registry`).
+    A purl of npm is in lower case, but some of its oldest packages are not (`Haraka`).
     """
+    if purl.type == "npm" and stated.lower() == "/".join(filter(None, (purl.namespace, purl.name))).lower():
+        return stated
     if purl.type in SYSTEM_TYPES or not purl.namespace:
         return purl.name
     name = f"{purl.namespace}{':' if purl.type == 'maven' else '/'}{purl.name}"
