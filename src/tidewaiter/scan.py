@@ -16,7 +16,6 @@ from tidewaiter.inventory.allowance import Allowance
 from tidewaiter.inventory.catalog import EXTRACTORS, fingerprint
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.inventory.fold import Folded, FoundFile, Version, fold
-from tidewaiter.inventory.folder import read_folder
 from tidewaiter.inventory.gap_list import GapList
 from tidewaiter.inventory.walk import Collector, Interest
 from tidewaiter.model.gap import Gap, Stage, Why
@@ -61,6 +60,8 @@ def look(
     interest = Interest(extractors)
     allowance = Allowance(looked=limits.looked_bytes, inventory=limits.inventory_bytes)
     if image.folder:
+        from tidewaiter.inventory.folder import read_folder
+
         files, gaps = read_folder(
             image.folder,
             interest,

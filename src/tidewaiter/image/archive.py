@@ -13,6 +13,10 @@ from tidewaiter.image.tar import BLOCK, FILE, HARDLINK, SYMLINK, Entries
 
 _MOST_LINKS = 40
 
+# The files that tell what an archive or a folder is: an OCI layout, a docker-archive.
+INDEX = "index.json"
+MANIFEST = "manifest.json"
+
 
 class Files(Protocol):
     """Files by their names below one root: a folder's, or an archive's members."""

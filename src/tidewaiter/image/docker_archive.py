@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError
-from tidewaiter.image.archive import Files, clean
+from tidewaiter.image.archive import MANIFEST, Files, clean
 from tidewaiter.image.assembly import check_layers, creation_time, describe_layers, known_platform, merged
 from tidewaiter.image.blob import Image, LayerBlob
 from tidewaiter.image.extent import Extent
@@ -18,7 +18,6 @@ from tidewaiter.image.names import same_name
 from tidewaiter.image.selection import PlatformError, Wanted, fits
 from tidewaiter.model.image import Descriptor, Digest, ImageConfig, ImageIdentity, Layer
 
-MANIFEST = "manifest.json"
 _HEX = re.compile(r"(?:.*[/:])?([0-9a-f]{64})(?:\.json)?")
 _TAR = "application/vnd.docker.image.rootfs.diff.tar"
 _MEDIA_TYPES = {"": _TAR, "gzip": f"{_TAR}.gzip", "zstd": f"{_TAR}.zstd"}

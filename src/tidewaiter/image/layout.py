@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from tidewaiter.errors import LimitError, MalformedError, SourceError
-from tidewaiter.image.archive import Files
+from tidewaiter.image.archive import INDEX, Files
 from tidewaiter.image.assembly import Assembly, NotAnImageError, merged
 from tidewaiter.image.blob import Image
 from tidewaiter.image.extent import Extent
@@ -19,7 +19,6 @@ from tidewaiter.image.selection import PlatformError, Wanted, is_attestation
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Descriptor, Digest, Index, Manifest
 
-INDEX = "index.json"
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _PLAIN_TYPES = ("application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar")
 

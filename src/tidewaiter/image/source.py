@@ -18,10 +18,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tidewaiter.errors import SourceError, UnsupportedError, UsageError
-from tidewaiter.image.archive import Archive, Folder
+from tidewaiter.image.archive import INDEX, MANIFEST, Archive, Files, Folder
 from tidewaiter.image.blob import Image, LayerBlob, Registry
-from tidewaiter.image.docker_archive import MANIFEST, docker_images, unlisted_images
-from tidewaiter.image.layout import INDEX, layout_configurations, layout_images
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.selection import Wanted
 from tidewaiter.image.unpack import plain_file
@@ -124,21 +122,31 @@ class _Opening:
     def _layout(self, path: str, selector: str) -> tuple[Image, ...]:
         if not os.path.isdir(path):
             return self._archive(path, selector, ("oci",))
-        return layout_images(Folder(path), selector, target=self.target, wanted=self.wanted, limits=self.limits)
+        return self._layout_images(Folder(path), selector)
+
+    def _layout_images(self, files: Files, selector: str) -> tuple[Image, ...]:
+        from tidewaiter.image.layout import layout_images
+
+        return layout_images(files, selector, target=self.target, wanted=self.wanted, limits=self.limits)
 
     def _archive(self, path: str, selector: str, kinds: tuple[str, ...]) -> tuple[Image, ...]:
         """The images of a tar that is read as one of `kinds`, or as all that it is."""
         archive = self._tar(path)
         is_layout, is_saved = archive.find(INDEX) is not None, archive.find(MANIFEST) is not None
         if kinds == ("oci",) or (is_layout and "oci" in kinds):
-            images = layout_images(archive, selector, target=self.target, wanted=self.wanted, limits=self.limits)
+            images = self._layout_images(archive, selector)
             return images + (self._unlisted(archive) if is_saved and "docker" in kinds else ())
         if is_saved:
+            from tidewaiter.image.docker_archive import docker_images
+
             return docker_images(archive, selector, target=self.target, wanted=self.wanted, limits=self.limits)
         raise _no_archive(archive)
 
     def _unlisted(self, archive: Archive) -> tuple[Image, ...]:
         """What the docker-archive's list names and the layout's index does not: a runtime might load it."""
+        from tidewaiter.image.docker_archive import unlisted_images
+        from tidewaiter.image.layout import layout_configurations
+
         listed = layout_configurations(archive, self.limits)
         return unlisted_images(archive, listed, target=self.target, wanted=self.wanted, limits=self.limits)
 

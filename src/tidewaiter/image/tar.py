@@ -6,12 +6,14 @@ runtimes see (Go's archive/tar), and says so where that is not enough.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zlib import adler32
 
 from tidewaiter.errors import LimitError, MalformedError
 from tidewaiter.image.numbers import decimal, number
-from tidewaiter.image.sparse import Extents, old_gnu_extents, pax_extents, spread
+
+if TYPE_CHECKING:  # files with holes are rare
+    from tidewaiter.image.sparse import Extents
 
 BLOCK = 512
 _ZEROS = bytes(BLOCK)
@@ -98,6 +100,8 @@ class Entries:
     def payload(self) -> bytes:
         """The content of the entry's file, holes as zeros."""
         if self._extents is not None:
+            from tidewaiter.image.sparse import spread
+
             content, used = spread(self._extents, self._left - self._padding, self._source.take)
             self._left -= used
             return content
@@ -131,13 +135,15 @@ class Entries:
         self._size = size = 0 if kind in _HEADER_ONLY and flag != _DUMP else size
         self._padding = -size & (BLOCK - 1)
         self._left = size + self._padding
-        if kind == FILE:
+        if kind == FILE and (flag == _OLD_SPARSE or any(name.startswith(_SPARSE) for name in said)):
             self._sparse(header, flag, said)
         link = said.get(b"linkpath") or _text(header[157:257])
         return kind, name, self._size, link if kind in _LINKS else b""
 
     def _sparse(self, header: bytes, flag: bytes, said: dict[bytes, bytes]) -> None:
         """Note where the data of a file with holes belongs, and how large it is with them."""
+        from tidewaiter.image.sparse import old_gnu_extents, pax_extents
+
         found = old_gnu_extents(header, self._source, self._ceiling) if flag == _OLD_SPARSE else pax_extents(said)
         self._extents = found
         if found is not None:
