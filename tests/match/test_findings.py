@@ -625,6 +625,14 @@ def test_never_affected_by_one_publisher_vetoes_no_other() -> None:
     assert found(package("npm", "thing", "1.5.0"), ghsa("introduced 0, fixed 2.0.0"), never) == [CVE]
 
 
+def test_the_letter_of_an_openssl_from_conan_is_no_pre_release() -> None:
+    row = affected("ConanCenter", "openssl", "introduced 1.1.1, fixed 1.1.1k")
+    said = advisory("GLAD-1", row, feed="gitlab", cve=CVE)
+    versions = ("1.1.1-pre9", "1.1.1", "1.1.1j", "1.1.1k", "1.1.2")
+    vulnerable = [version for version in versions if found(package("conan", "openssl", version), said)]
+    assert vulnerable == ["1.1.1", "1.1.1j"]
+
+
 def test_a_registry_beside_the_first_one_is_asked_too() -> None:
     drupal = "Packagist:https://packages.drupal.org/8"
     row = affected(drupal, "drupal/webform", "introduced 0, fixed 6.2.9")

@@ -82,7 +82,7 @@ def test_amazons_advisories_name_binaries_only() -> None:
         ("composer", "Symfony/Http-Kernel", "v5.4.1", ("Packagist", "symfony/http-kernel", "v5.4.1", "composer")),
         ("cargo", "time", "0.1.44", ("crates.io", "time", "0.1.44", "semver")),
         ("bitnami", "spark", "3.3.1-12", ("Bitnami", "spark", "3.3.1", "semver")),
-        ("conan", "zlib", "1.2.11", ("ConanCenter", "zlib", "1.2.11", "semver")),
+        ("conan", "zlib", "1.2.11", ("ConanCenter", "zlib", "1.2.11", "maven")),
     ],
 )
 def test_an_application_package_is_found_by_its_purl_type(

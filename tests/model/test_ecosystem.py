@@ -43,6 +43,7 @@ def test_the_release_is_all_after_the_first_colon(ecosystem: str, base: str, rel
         ("Go", "semver"),
         ("crates.io", "semver"),
         ("Bitnami", "semver"),
+        ("ConanCenter", "maven"),
         ("SwiftURL", "semver"),
         ("Maven", "maven"),
         ("Maven:https://repo1.example", "maven"),

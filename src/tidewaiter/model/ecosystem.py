@@ -27,7 +27,6 @@ _MEMBERS = {
     "semver": (
         "Bioconductor",
         "Bitnami",
-        "ConanCenter",
         "crates.io",
         "Go",
         "Hex",
@@ -37,7 +36,9 @@ _MEMBERS = {
         "npm",
         "SwiftURL",
     ),
-    "maven": ("Maven",),
+    # Conan's versions are those of the projects: letters behind a number come later (OpenSSL's 1.1.1k is newer than
+    # 1.1.1), behind a hyphen they come before (1.1.1-pre1). semver takes both for pre-releases, Maven tells them apart.
+    "maven": ("Maven", "ConanCenter"),
     "gem": ("Ruby", "RubyGems"),
     "nuget": ("NuGet",),
     "composer": ("Packagist",),
