@@ -1,7 +1,9 @@
 """The `tidewaiter` command: finds the subcommand, imports only that, and turns what happened into an exit code."""
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -80,11 +82,15 @@ def command(context: click.Context, config: str | None) -> None:
 def main() -> None:
     """Run the command line of this process, and exit with one of `Exit`'s codes.
 
-    A termination ends it as an interrupt does: temporary files go, and no half report is written.
+    A termination ends it as an interrupt does: temporary files go, and no half report is written. Once all is written
+    and closed the process ends at once: to take every module apart first costs a tenth of a small image's time.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = run(sys.argv[1:])
-    sys.exit(code if settled() else max(code, Exit.INCOMPLETE))
+    code = code if settled() else max(code, Exit.INCOMPLETE)
+    with suppress(OSError, ValueError, AttributeError):  # stderr may be full, closed or none
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:
