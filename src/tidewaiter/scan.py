@@ -336,10 +336,10 @@ class _Merging:
         """A file of interest that is there and was not read is a gap: nothing unseen reads as clean."""
         names = ((layer, path) for layer, tree in enumerate(self._trees) for path, _ in tree.hardlinks)
         hardlinks = {Origin(layer, path) for layer, path in names if self._interest(path)}
-        for path, file in overlay.files().items():
+        for file in overlay.files().values():
             newest = file.versions[-1]
-            if newest in hardlinks and not self._read.get(newest) and overlay.hardlink(path) is None:
-                self._miss(newest.path, "it is a hard link to a file that is not there: it was not looked at.")
+            if newest in hardlinks and not self._read.get(newest):
+                self._miss(newest.path, "it is a hard link that leads to no file: it was not looked at.")
             elif self._lacks(newest, newest.path):
                 self._miss(newest.path, "it was not read: it is a device or a pipe, or a ceiling or damage hid it.")
 
