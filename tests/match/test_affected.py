@@ -68,6 +68,11 @@ def test_a_listed_version_matches_as_text_where_the_scheme_refuses_it() -> None:
     assert ask(row, "2004d", "pep440").verdict is Verdict.YES
 
 
+def test_a_version_that_the_scheme_refuses_may_be_listed_in_another_spelling() -> None:
+    answer = ask(affected("PyPI", "thing", versions=("0.2.0",)), "0.2.0a19.1", "pep440")
+    assert (answer.verdict, answer.doubt) == (Verdict.CANNOT_TELL, Doubt.INSTALLED_VERSION)
+
+
 def test_semver_ignores_build_metadata() -> None:
     row = affected("Go", "thing", "introduced 0, fixed 2.0.0", type=RangeType.SEMVER)
     assert ask(row, "2.0.0+incompatible").verdict is Verdict.NO

@@ -529,6 +529,7 @@ def test_rpms_on_debian_are_a_gap() -> None:
         (package("deb", "docker-ce", "5:24.0", on=BOOKWORM, vendor="Docker <support@docker.com>"), "Docker"),
         (package("deb", "nodejs", "18.20.4-1nodesource1", on=BOOKWORM), "nodesource"),
         (package("deb", "libpq5", "16.1-1.pgdg120+1", on=BOOKWORM), "PostgreSQL (PGDG)"),
+        (package("deb", "nginx", "1.24.0-2~bpo12+1", on=BOOKWORM), "backports"),
         (package("deb", "thing", "1.0", on=BOOKWORM, origin="Somebody"), "Somebody"),
     ],
 )

@@ -105,6 +105,8 @@ def _by_versions(affected: Affected, lookup: Lookup, order: Order) -> Answer:
     answers = [scale.judge(each) for each in affected.ranges]
     if affected.versions and scale.lists(affected.versions):
         answers.insert(0, Answer(verdict=Verdict.YES, range=f"= {lookup.version}"))
+    elif not affected.ranges:
+        return scale.refused() or Answer(verdict=Verdict.NO)
     if len(answers) == 1 and not affected.versions:
         return answers[0]
     return _either(answers, listed=bool(affected.versions))
@@ -186,6 +188,14 @@ class _Scale:
     def _spell(self, version: str) -> str:
         unmarked = without_build_marks(version) if self._unmarked else version
         return without_epoch(unmarked) if self._bare else unmarked
+
+    def refused(self) -> Answer | None:
+        """The doubt about an installed version that the scheme refuses: a list may spell it otherwise."""
+        try:
+            self._order.key(self._scheme, self._installed)
+        except VersionError as error:
+            return _doubt(Doubt.INSTALLED_VERSION, str(error))
+        return None
 
     def lists(self, versions: tuple[str, ...]) -> bool:
         """Whether the installed version is among these."""

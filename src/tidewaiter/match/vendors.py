@@ -35,6 +35,8 @@ _DEB_MARKS = {
     "deb.sury.org": re.compile(r"\+deb\.sury\.org"),
     "Ubuntu Pro's FIPS stream": re.compile(r"[.+~]fips[.0-9]", re.IGNORECASE),
     "a PPA": re.compile(r"[+~]ppa\d"),
+    # Newer than every fix of the release, and fixed or not like testing, whose versions they rebuild.
+    "backports": re.compile(r"~bpo\d"),
 }
 _DEB_MAINTAINERS = {
     "Docker": ("@docker.com", "@dotcloud.com"),
