@@ -66,14 +66,15 @@ class _Member:
 class Archive:
     """The members of a tar file.
 
-    `file` is the tar, `where` what messages call it. Raises SourceError for what is no tar, MalformedError for one that
-    is damaged or ends early, and LimitError.
+    `file` is the tar, `where` what messages call it. `ended` tells that it says where it ends. Raises SourceError for
+    what is no tar, MalformedError for one that is damaged or ends early, and LimitError.
     """
 
     def __init__(self, file: str, where: str, limits: Limits) -> None:
         self.where = where
         self._file = file
         self._members: dict[str, _Member] = {}
+        self.ended = False
         try:
             with open(file, "rb", buffering=0) as stream:
                 self._index(_Hops(stream.fileno()), limits)
@@ -108,13 +109,15 @@ class Archive:
     def _index(self, hops: "_Hops", limits: Limits) -> None:
         if not starts_tar(os.pread(hops.handle, BLOCK, 0)):
             raise SourceError("not an image: it is no tar archive", where=self.where)
-        for number, (kind, name, size, target) in enumerate(Entries(hops, extension_bytes=limits.extension_bytes)):
+        entries = Entries(hops, extension_bytes=limits.extension_bytes)
+        for number, (kind, name, size, target) in enumerate(entries):
             if number >= limits.archive_members:
                 what = f"it has more than {limits.archive_members} members, and an archive of images has fewer"
                 raise LimitError(what, limit="archive_members")
             path = clean(os.fsdecode(name))
             if path is not None:  # of two members with one name the last counts, as it does when they are unpacked
                 self._members[path] = _Member(kind, hops.at, size, os.fsdecode(target))
+        self.ended = entries.ended
 
 
 class _Hops:

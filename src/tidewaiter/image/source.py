@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tidewaiter.errors import SourceError, UnsupportedError, UsageError
+from tidewaiter.errors import MalformedError, SourceError, TidewaiterError, UnsupportedError, UsageError
 from tidewaiter.image.archive import INDEX, MANIFEST, Archive, Files, Folder
 from tidewaiter.image.blob import Image, LayerBlob, Registry
 from tidewaiter.image.limits import Limits
@@ -169,7 +169,7 @@ def _path_and_selector(what: str) -> tuple[str, str]:
     raise SourceError("there is no such file or folder", where=what)
 
 
-def _no_archive(archive: Archive) -> SourceError | UnsupportedError:
+def _no_archive(archive: Archive) -> TidewaiterError:
     names = {name.partition("/")[0] for name in archive}
     if "repositories" in names:
         what = "it is an archive of Docker before 1.10, without manifest.json"
@@ -177,5 +177,7 @@ def _no_archive(archive: Archive) -> SourceError | UnsupportedError:
     if len(names.intersection(_ROOT_FOLDERS)) > 1:
         what = "not an image: it looks like the tar of a root file system, as docker export writes it"
         return SourceError(what, where=archive.where, advice="Unpack it to a folder and scan that with dir:.")
-    what = f"not an image: the tar has neither {MANIFEST} (docker-archive) nor {INDEX} (OCI layout)"
-    return SourceError(what, where=archive.where)
+    what = f"the tar has neither {MANIFEST} (docker-archive) nor {INDEX} (OCI layout)"
+    if not archive.ended:
+        return MalformedError(f"it ends early, without a mark of its end; {what}", where=archive.where)
+    return SourceError(f"not an image: {what}", where=archive.where)
