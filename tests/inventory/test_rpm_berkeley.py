@@ -179,3 +179,12 @@ def test_a_page_size_that_berkeley_db_does_not_have_is_malformed(size: int) -> N
 def test_a_file_shorter_than_the_first_page_is_malformed() -> None:
     with pytest.raises(MalformedError, match="too short"):
         list(berkeley.records(berkeley_file([SMALL])[:511]))
+
+
+def test_a_hash_page_that_was_wiped_is_damage_though_nothing_on_it_says_so() -> None:
+    content = berkeley_file([SMALL] * 400)
+    pages = [number for number, kind in enumerate(content[25::PAGE]) if kind == 13]
+    assert len(pages) > 1
+    for page in pages:
+        expected = f"page {page}: keys and values should be there, and it is no hash page"
+        assert damage(patched(content, page * PAGE, bytes(PAGE)))[0] == expected

@@ -1,8 +1,9 @@
 """`Packages`: a Berkeley DB hash file, rpm's database until 4.16 (RHEL and CentOS up to 8, Amazon Linux 2, SLES 12).
 
 All pages are looked at in the file's order; no key is hashed. Each page is used at most once, so that neither a loop
-nor a shared chain costs more than the file's own length. The layout is documented by Berkeley DB's `dbinc/db_page.h`,
-and by rpm's own reader: https://github.com/rpm-software-management/rpm/blob/rpm-4.18.x/lib/backend/bdb_ro.c
+nor a shared chain costs more than the file's own length. Where the buckets should be only tells whether one is lost.
+The layout is documented by Berkeley DB's `dbinc/db_page.h`, and by rpm's own reader:
+https://github.com/rpm-software-management/rpm/blob/rpm-4.18.x/lib/backend/bdb_ro.c
 """
 
 import struct
@@ -15,6 +16,7 @@ _HASH_MAGIC = 0x061561
 _OTHER_KINDS = {0x053162: "b-tree", 0x042253: "queue", 0x074582: "heap"}
 _VERSIONS = range(8, 11)
 _META_SIZE = 512
+_LAST_BUCKET, _SPARES, _GENERATIONS = 72, 96, 32
 _PAGE_HEADER = 26
 _TYPE_OFFSET = 25
 _PAGE_HASH_UNSORTED, _PAGE_OVERFLOW, _PAGE_HASH_META, _PAGE_HASH = 2, 7, 8, 13
@@ -34,6 +36,8 @@ def records(content: bytes) -> Iterator[Record | Damage]:
     missing = database.declared - database.pages
     if missing > 0:
         yield Damage("end of the file", f"{missing} of {database.declared} pages are missing")
+    for page in database.lost_pages():
+        yield Damage(f"page {page}", "keys and values should be there, and it is no hash page")
     for page in database.hash_pages():
         yield from database.records(page)
 
@@ -65,6 +69,19 @@ class _Database:
         """The numbers of the pages that hold keys and values."""
         types = self._content[_TYPE_OFFSET : self.pages * self._size : self._size]
         return [number for number, kind in enumerate(types) if kind in _HASH_PAGES]
+
+    def lost_pages(self) -> list[int]:
+        """The pages that are no hash pages, though the first of a bucket, or said to follow another of a bucket.
+
+        A bucket's first page is its number plus a spare of its generation: `BUCKET_TO_PAGE` of `dbinc/hash.h`.
+        """
+        found = self.hash_pages()
+        (last_bucket,) = struct.unpack_from(f"{self._order}I", self._content, _LAST_BUCKET)
+        spares = struct.unpack_from(f"{self._order}{_GENERATIONS}I", self._content, _SPARES)
+        buckets = range(min(last_bucket + 1, self.pages))
+        expected = {bucket + spares[bucket.bit_length()] for bucket in buckets}
+        expected.update(self._page.unpack_from(self._content, page * self._size)[1] for page in found)
+        return sorted(page for page in expected.difference(found) if 0 < page < self.pages)
 
     def records(self, page: int) -> Iterator[Record | Damage]:
         """The headers that a hash page holds or leads to."""
