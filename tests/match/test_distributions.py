@@ -128,6 +128,11 @@ def test_a_release_is_judged_by_its_own_ecosystems(release: Distro, known: set[s
     assert list(found.ecosystems) == judged_by
 
 
+def test_the_extras_of_a_release_alone_judge_nothing() -> None:
+    for release in (distro("rhel", "7.9"), distro("centos", "7")):
+        assert isinstance(release_of(release, {"Red Hat:rhel_extras:7", "Red Hat:enterprise_linux:8"}), Unjudged)
+
+
 def test_ubuntu_pro_is_looked_at_beside_the_base_but_fips_and_realtime_are_not() -> None:
     known = {"Ubuntu:22.04:LTS", "Ubuntu:Pro:22.04:LTS", "Ubuntu:Pro:FIPS:22.04:LTS", "Ubuntu:Pro:22.04:LTS:Realtime"}
     found = release_of(distro("ubuntu", "22.04"), known)
@@ -143,6 +148,7 @@ def test_ubuntu_pro_is_looked_at_beside_the_base_but_fips_and_realtime_are_not()
         (distro("alpine", "3.22.1"), "Alpine:v3.22"),
         (distro("centos", "9", pretty_name="CentOS Stream 9"), "Stream 9"),
         (distro("centos", "8", pretty_name="CentOS Stream 8"), "Stream 8"),
+        (distro("alpine"), "Alpine:v"),
         (distro("linuxmint", "21"), "linuxmint"),
         (distro("slackware", "15.0"), "slackware"),
         (distro(""), "does not say its name"),
@@ -150,7 +156,7 @@ def test_ubuntu_pro_is_looked_at_beside_the_base_but_fips_and_realtime_are_not()
     ids=str,
 )
 def test_a_release_that_nothing_speaks_of_is_not_judged_and_says_what_was_missing(release: Distro, reason: str) -> None:
-    known = {"Debian:11", "Ubuntu:22.04:LTS", "Alpine:v3.21", *_RHEL8}
+    known = {"Debian:11", "Ubuntu:22.04:LTS", "Alpine:v3.21", "Alpine:edge", *_RHEL8}
     found = release_of(release, known)
     assert isinstance(found, Unjudged)
     assert found.why is Why.NO_FEED

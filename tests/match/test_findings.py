@@ -526,6 +526,7 @@ def test_rpms_on_debian_are_a_gap() -> None:
             package("rpm", "rh-python36-python", "3.6", on=distro("centos", "7"), vendor="CentOS"),
             "Software Collections",
         ),
+        (package("rpm", "php54-php-cli", "5.4.40-3.el7", on=distro("centos", "7")), "Software Collections"),
         (package("deb", "docker-ce", "5:24.0", on=BOOKWORM, vendor="Docker <support@docker.com>"), "Docker"),
         (package("deb", "nodejs", "18.20.4-1nodesource1", on=BOOKWORM), "nodesource"),
         (package("deb", "libpq5", "16.1-1.pgdg120+1", on=BOOKWORM), "PostgreSQL (PGDG)"),

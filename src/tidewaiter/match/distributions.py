@@ -6,7 +6,7 @@ judged by its parent's data: it rebuilds, pins and patches packages under the sa
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewaiter.model.finding import MatchKind
 from tidewaiter.model.gap import Why
@@ -47,12 +47,14 @@ _SECOND_AMAZON_YEAR = 2022
 class Wanted:
     """The ecosystems a release needs.
 
-    `spellings` are taken as far as the database holds them, and so is what `pattern` finds. `paid` hold fixes that
-    only subscribers get. `ended` is the day support ended (RFC 3339), where the release's own publisher fell silent.
+    `spellings` are taken as far as the database holds them, and so is what `pattern` finds; `extras` are beside them,
+    and alone judge nothing. `paid` hold fixes that only subscribers get. `ended` is the day support ended (RFC 3339),
+    where the release's own publisher fell silent.
     """
 
     spellings: tuple[str, ...]
     pattern: re.Pattern[str] | None = None
+    extras: tuple[str, ...] = ()
     paid: tuple[str, ...] = ()
     ended: str = ""
 
@@ -119,6 +121,8 @@ def _held(wanted: Wanted, known: Collection[str]) -> tuple[str, ...]:
     found = [name for name in wanted.spellings if name in known]
     if wanted.pattern is not None:
         found += sorted(name for name in known if name not in found and wanted.pattern.fullmatch(name))
+    if found:
+        found += [name for name in wanted.extras if name in known]
     return tuple(found)
 
 
@@ -180,7 +184,7 @@ def _is_lts(version: str) -> bool:
 
 
 def _alpine(distro: Distro) -> Wanted:
-    if "edge" in distro.pretty_name.lower() or "_alpha" in distro.version_id or distro.version_id in {"", "edge"}:
+    if "edge" in distro.pretty_name.lower() or "_alpha" in distro.version_id or distro.version_id == "edge":
         return Wanted(spellings=("Alpine:edge",))
     return Wanted(spellings=(f"Alpine:v{_minor(distro)}",))
 
@@ -196,15 +200,14 @@ def _redhat(distro: Distro) -> Wanted:
     product = f"Red Hat:enterprise_linux:{major}"
     extras = ("Red Hat:rhel_extras:7",) if major == "7" else ()
     minors = re.compile(rf"Red Hat:enterprise_linux:{re.escape(major)}\.\d+(::({'|'.join(variants)}))?")
-    return Wanted(spellings=(product, *(f"{product}::{name}" for name in variants), *extras), pattern=minors)
+    return Wanted(spellings=(product, *(f"{product}::{name}" for name in variants)), pattern=minors, extras=extras)
 
 
 def _centos(distro: Distro) -> Wanted | Uncovered:
     major = _major(distro)
     if "stream" in distro.pretty_name.lower() or (major.isdigit() and int(major) > _LAST_CENTOS_LINUX):
         return Uncovered(reason=f"nobody publishes advisories for CentOS Stream {major}: Red Hat's do not cover it")
-    rebuilt = _redhat(distro)
-    return Wanted(spellings=rebuilt.spellings, pattern=rebuilt.pattern, ended=_CENTOS_ENDED.get(major, ""))
+    return replace(_redhat(distro), ended=_CENTOS_ENDED.get(major, ""))
 
 
 def _suse(*products: str) -> Callable[[Distro], Wanted]:

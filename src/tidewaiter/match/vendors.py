@@ -58,7 +58,9 @@ _DEB_ORIGINS = {"debian": ("debian",), "ubuntu": ("ubuntu", "debian"), "echo": (
 
 # Software Collections install beside the base, under names of their own, and have advisories of their own.
 _COLLECTION = re.compile(
-    r"(rh|sclo)-[a-z0-9]+-|(devtoolset|llvm-toolset|go-toolset|rust-toolset)-[0-9.]+|httpd24-|python(27|33)-"
+    r"(rh|sclo)-[a-z0-9]+-|(devtoolset|llvm-toolset|go-toolset|rust-toolset)-[0-9.]+"
+    r"|(git19|httpd24|mariadb55|maven30|mongodb24|mysql55|nginx1[46]|nodejs010|perl516|php5[45]|postgresql92|python(27|33)"
+    r"|ror4[01]|ruby(193|200)|thermostat1|v8314)-"
 )
 
 
