@@ -614,6 +614,16 @@ def test_the_first_fix_is_one_that_every_matching_advisory_accepts() -> None:
     assert finding.fix.versions == ("1.6.0", "1.5.0", "2.3.0")
 
 
+def test_where_another_range_goes_on_nothing_is_fixed() -> None:
+    split = ghsa("introduced 0, fixed 1.3.0", "introduced 1.3.0, last_affected 1.3.12", "introduced 2.0.0, fixed 2.1.0")
+    (finding,) = judged(package("npm", "thing", "1.0.0"), split).findings
+    assert (finding.fix.state, finding.fix.versions) == (FixState.FIXED, ("2.1.0",))
+    (finding,) = judged(
+        package("npm", "thing", "1.0.0"), ghsa("introduced 0, fixed 1.3.0", "introduced 1.3.0, last_affected 1.3.12")
+    ).findings
+    assert (finding.fix.state, finding.fix.versions) == (FixState.UNKNOWN, ())
+
+
 def test_publishers_are_alternatives_and_each_that_says_yes_is_kept() -> None:
     yes, no = ghsa("introduced 0, fixed 2.0.0"), ghsa("introduced 0, fixed 1.0.0", feed="gitlab", id="GLAD-1")
     also = ghsa("introduced 0, fixed 2.1.0", feed="osv", id="OSV-1")

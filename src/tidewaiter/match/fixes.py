@@ -24,14 +24,21 @@ def fix_of(weighed: Weighed, order: Order) -> Fix:
     The one to take is the lowest that none of the advisories calls affected. So it stays in the installed line of
     versions where that has a fix, and where two advisories fixed one vulnerability in turn it is the later fix.
     """
-    rows = [row for row in weighed.rows if row.answer.fixes]
-    if not rows:
+    ends = [(row, fix) for row in weighed.rows for fix in row.answer.fixes if _is_fix(fix, row, order)]
+    if not ends:
         return Fix(state=_unfixed(weighed.rows))
-    if len(rows) == len(rows[0].answer.fixes) == 1:
-        return Fix(state=_fixed(rows), versions=rows[0].answer.fixes)
-    versions = _ordered({fix: row for row in rows for fix in row.answer.fixes}, order)
+    rows = [row for row, _ in ends]
+    if len(ends) == 1:
+        return Fix(state=_fixed(rows), versions=(ends[0][1],))
+    versions = _ordered({fix: row for row, fix in ends}, order)
     best = _best(versions, rows, order)
     return Fix(state=_fixed(rows), versions=(best, *(version for version in versions if version != best)))
+
+
+def _is_fix(version: str, row: Row, order: Order) -> bool:
+    """Whether a range does not end just where another one of the row begins (`< 1.3`, `>= 1.3, <= 1.3.12`)."""
+    alone = len(row.affected.ranges) == 1 and not row.affected.versions
+    return alone or not _still_affected(version, row, order)
 
 
 def _fixed(rows: Sequence[Row]) -> FixState:
