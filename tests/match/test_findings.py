@@ -614,6 +614,14 @@ def test_the_first_fix_is_one_that_every_matching_advisory_accepts() -> None:
     assert finding.fix.versions == ("1.6.0", "1.5.0", "2.3.0")
 
 
+def test_the_first_fix_is_above_what_another_advisory_calls_the_last_affected_version() -> None:
+    fixes = ghsa("introduced 0, fixed 0.2.0, introduced 0.2.1-0, fixed 0.2.1")
+    last = ghsa("introduced 0, last_affected 0.2.0", feed="gitlab", id="GLAD-1")
+    endless = ghsa("introduced 0", feed="osv", id="OSV-1")
+    (finding,) = judged(package("npm", "thing", "0.1.0"), fixes, last, endless).findings
+    assert finding.fix.versions == ("0.2.1", "0.2.0")
+
+
 def test_where_another_range_goes_on_nothing_is_fixed() -> None:
     split = ghsa("introduced 0, fixed 1.3.0", "introduced 1.3.0, last_affected 1.3.12", "introduced 2.0.0, fixed 2.1.0")
     (finding,) = judged(package("npm", "thing", "1.0.0"), split).findings

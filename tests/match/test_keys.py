@@ -77,6 +77,8 @@ def test_amazons_advisories_name_binaries_only() -> None:
         ("golang", "golang.org/x/net", "v0.7.0", ("Go", "golang.org/x/net", "0.7.0", "semver")),
         ("golang", "stdlib", "go1.22.1", ("Go", "stdlib", "1.22.1", "semver")),
         ("golang", "stdlib", "go1.22rc1", ("Go", "stdlib", "1.22.0-rc.1", "semver")),
+        ("golang", "stdlib", "go1.22.1 X:boringcrypto", ("Go", "stdlib", "1.22.1", "semver")),
+        ("golang", "toolchain", "go1.22rc2 (Red Hat 1.22-0.rc2.el9)", ("Go", "toolchain", "1.22.0-rc.2", "semver")),
         ("gem", "rack", "2.2.3", ("RubyGems", "rack", "2.2.3", "gem")),
         ("nuget", "Newtonsoft.Json", "12.0.3", ("NuGet", "newtonsoft.json", "12.0.3", "nuget")),
         ("composer", "Symfony/Http-Kernel", "v5.4.1", ("Packagist", "symfony/http-kernel", "v5.4.1", "composer")),

@@ -96,13 +96,17 @@ def application_lookup(package: Package) -> Lookup | None:
 
 
 def _application_version(package: Package) -> str:
-    """The version as OSV writes it: Go's `v1.2.3` and `go1.22rc1` as 1.2.3 and 1.22.0-rc.1, Bitnami's unrevised."""
+    """The version as OSV writes it: Go's `v1.2.3` and `go1.22rc1` as 1.2.3 and 1.22.0-rc.1, Bitnami's unrevised.
+
+    A toolchain adds what it was built with behind a space: `go1.22.1 X:boringcrypto`, `go1.21.9 (Red Hat …)`.
+    """
     match package.type:
         case "golang":
-            toolchain = _GO_PRERELEASE.match(package.version)
+            version = package.version.partition(" ")[0]
+            toolchain = _GO_PRERELEASE.match(version)
             if toolchain:
                 return f"{toolchain[1]}{toolchain[2] or '.0'}-{toolchain[3]}.{toolchain[4]}"
-            return package.version.removeprefix("go").removeprefix("v")
+            return version.removeprefix("go").removeprefix("v")
         case "bitnami":
             return _BITNAMI_REVISION.sub("", package.version)
         case _:
