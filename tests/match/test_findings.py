@@ -622,6 +622,14 @@ def test_the_first_fix_is_above_what_another_advisory_calls_the_last_affected_ve
     assert finding.fix.versions == ("0.2.1", "0.2.0")
 
 
+def test_the_first_fix_is_none_that_an_advisory_on_later_versions_calls_affected() -> None:
+    one = ghsa("introduced 0, fixed 2.2.1, introduced 2.3.0, fixed 2.3.1")
+    two = ghsa("introduced 2.2.0, fixed 2.3.1", feed="gitlab", id="GLAD-1")
+    (finding,) = judged(package("npm", "thing", "1.11.1"), one, two).findings
+    assert finding.fix.versions == ("2.3.1", "2.2.1")
+    assert [match.advisory for match in finding.matches] == ["GHSA-aaaa-bbbb-cccc"]
+
+
 def test_where_another_range_goes_on_nothing_is_fixed() -> None:
     split = ghsa("introduced 0, fixed 1.3.0", "introduced 1.3.0, last_affected 1.3.12", "introduced 2.0.0, fixed 2.1.0")
     (finding,) = judged(package("npm", "thing", "1.0.0"), split).findings

@@ -112,7 +112,7 @@ class _Judge:
             severity=choice.severity,
             severity_source=choice.source,
             score=choice.score,
-            fix=fix_of(weighed, self._order),
+            fix=fix_of(weighed, weighed.rows if system else group, self._order),
             summary=next((each.summary for each in advisories if each.summary), ""),
             references=_distinct(url for each in advisories for url in each.references),
         )

@@ -18,10 +18,10 @@ _UNFIXED = (
 )
 
 
-def fix_of(weighed: Weighed, order: Order) -> Fix:
+def fix_of(weighed: Weighed, heard: Sequence[Row], order: Order) -> Fix:
     """The versions above the installed one that end it: the one to take, then the others, lowest first.
 
-    The one to take is the lowest that none of the advisories calls affected, but for those that know no end. So it
+    The one to take is the lowest that no row of `heard` calls affected, but for those that know no end. So it
     stays in the installed line of versions where that has a fix, and where two advisories fixed one vulnerability in
     turn it is the later fix.
     """
@@ -32,7 +32,7 @@ def fix_of(weighed: Weighed, order: Order) -> Fix:
     if len(ends) == 1:
         return Fix(state=_fixed(rows), versions=(ends[0][1],))
     versions = _ordered({fix: row for row, fix in ends}, order)
-    best = _best(versions, [row for row in weighed.rows if not _endless(row)], order)
+    best = _best(versions, [row for row in heard if not _endless(row)], order)
     return Fix(state=_fixed(rows), versions=(best, *(version for version in versions if version != best)))
 
 
