@@ -46,6 +46,7 @@ class Names:
         self._counted = 0
         self._bad = 0
         self._first_bad = b""
+        self._too_long = False
 
     def note(self, entries: Entries) -> None:
         """Take in all entries. Raises LimitError beyond `entries` or `links`, and what reading them raises."""
@@ -93,7 +94,8 @@ class Names:
             return ""
         names = "1 name is" if self._bad == 1 else f"{self._bad:,} names are"
         example = shown(self._first_bad)
-        return f"{names} not followed, because they lead elsewhere or are too long, as {example}"
+        why = "they are too long (limit name_bytes) or lead elsewhere" if self._too_long else "they lead elsewhere"
+        return f"{names} not followed, because {why}, as {example}"
 
     def _wants(self) -> Callable[[str, int], bool]:
         only = self._only
@@ -155,3 +157,4 @@ class Names:
     def _reject(self, name: bytes) -> None:
         self._bad += 1
         self._first_bad = self._first_bad or name
+        self._too_long = self._too_long or len(name) > self._limits.name_bytes
