@@ -5,9 +5,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tidewaiter.feeds.database import build
+
+# Properties are tried with the same examples on every run, so that a failure tells of the change and of nothing else;
+# TIDEWAITER_SEARCH=1 looks for new ones. How long an example takes depends on the machine's other work.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None)
+hypothesis.settings.load_profile("searching" if os.environ.get("TIDEWAITER_SEARCH") else "steady")
 
 _SHARED = Path(os.environ.get("TIDEWAITER_SHARED", Path(__file__).parents[2] / "shared"))
 

@@ -222,8 +222,11 @@ def links_oddly(layer: Sequence[Entry]) -> bool:
 
 
 def demanded(inventory: Inventory, stack: Sequence[Sequence[Entry]]) -> frozenset[str]:
-    """The packages that must be found: those of the image's own root, and of a chroot in which a layer names them."""
-    spelled = {path for layer in stack for path, _ in layer}
+    """The packages that must be found: those of the image's own root, and of a chroot in which a layer names them.
+
+    A whiteout names nothing. A chroot that layers only write to through a link of another name is a known limit.
+    """
+    spelled = {path for layer in stack for path, content in layer if not isinstance(content, Whiteout)}
     return frozenset(
         package.name
         for package in inventory.packages
