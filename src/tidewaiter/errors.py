@@ -62,3 +62,19 @@ class DatabaseError(TidewaiterError):
 
 class FeedError(TidewaiterError):
     """Published advisories could not be read."""
+
+
+class CloudError(TidewaiterError):
+    """AWS did not answer, or with an error. `code` is that error's (`ThrottlingException`), "" where there was none."""
+
+    def __init__(self, what: str, *, where: str = "", advice: str = "", retry: bool = False, code: str = "") -> None:
+        super().__init__(what, where=where, advice=advice, retry=retry)
+        self.code = code
+
+
+class CloudDeniedError(CloudError):
+    """AWS refused: wrong, expired or insufficient credentials. The message names who asked what, and what to allow."""
+
+
+class StoreError(TidewaiterError):
+    """The fleet's memory is missing, of another version, in use by another run, or cannot be written."""

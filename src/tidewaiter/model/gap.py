@@ -7,6 +7,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """Where on the way of the data the gap opened."""
 
+    IDENTITY = "identity"
+    DISCOVERY = "discovery"
     SOURCE = "source"
     REGISTRY = "registry"
     IMAGE = "image"
@@ -28,6 +30,7 @@ class Why(StrEnum):
     NOT_COMPARABLE = "not-comparable"
     ARCHIVED = "archived"
     NOT_AN_IMAGE = "not-an-image"
+    INACTIVE = "inactive"
     FILTERED = "filtered"
 
 
