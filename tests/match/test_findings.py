@@ -19,7 +19,7 @@ from fakes.advisories import (
     inventory,
     package,
 )
-from tidewaiter.match.findings import Judgement, judge
+from tidewaiter.match.findings import Judgement, judge, judge_each
 from tidewaiter.model.advisory import Advisory, RangeType, Rating, Status
 from tidewaiter.model.finding import FixState, MatchKind, Severity
 from tidewaiter.model.gap import Why
@@ -687,3 +687,60 @@ def test_the_same_input_is_judged_the_same_whatever_the_order_of_advisories() ->
     assert [finding.vulnerability for finding in ahead] == [finding.vulnerability for finding in back] == [CVE]
     assert ahead[0].fix == back[0].fix
     assert {match.advisory for match in ahead[0].matches} == {"GHSA-aaaa-bbbb-cccc", "OSV-1", "SNYK-1"}
+
+
+# Many packages at once, each as if it were alone
+
+
+def test_packages_judged_together_are_judged_as_if_each_were_alone() -> None:
+    packages = [
+        openssl(),
+        openssl("3.0.12-1"),
+        package("deb", "zlib1g", "1.2.13", source="zlib", on=BOOKWORM),
+        package("deb", "odd", "1 2", on=BOOKWORM),
+        package("deb", "unfed", "1", on=JAMMY),
+        package("deb", "foreign", "1", on=ALMA8),
+        package("cargo", "serde", "1.0.0"),
+    ]
+    published = (
+        debian("openssl", "introduced 0, fixed 3.0.12-1"),
+        debian("odd", "introduced 0, fixed 2-1", cve="CVE-2024-0002"),
+        ELSEWHERE,
+    )
+    together = judge_each(packages, MemoryAdvisories(*published))
+    alone = [judge_each([each], MemoryAdvisories(*published))[0] for each in packages]
+    assert together == alone
+    assert [[finding.vulnerability for finding in each.findings] for each in together] == [
+        [CVE],
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+    ]
+    assert [[gap.why for gap in each.gaps] for each in together] == [
+        [],
+        [],
+        [],
+        [Why.NOT_COMPARABLE],
+        [Why.NO_FEED],
+        [Why.NO_FEED],
+        [Why.NO_FEED],
+    ]
+
+
+def test_a_gap_of_packages_judged_together_names_the_reason_and_no_other_package() -> None:
+    packages = [package("deb", name, "1", on=JAMMY) for name in ("one", "two")]
+    first, second = judge_each(packages, MemoryAdvisories(ELSEWHERE))
+    assert first.gaps == second.gaps
+    assert "not judged" not in first.gaps[0].detail
+
+
+def test_an_alias_that_only_another_packages_advisory_knows_renames_no_finding() -> None:
+    here = advisory("GHSA-aaaa", affected("crates.io", "one", "introduced 0"), aliases=("RUSTSEC-1",))
+    there = advisory("RUSTSEC-1", affected("crates.io", "two", "introduced 0"), aliases=("CVE-2024-0009",))
+    one, two = package("cargo", "one", "1.0.0"), package("cargo", "two", "1.0.0")
+    alone = judge(inventory(one), MemoryAdvisories(here, there)).findings
+    both = judge(inventory(one, two), MemoryAdvisories(here, there)).findings
+    assert [each for each in both if each.package == one] == list(alone)

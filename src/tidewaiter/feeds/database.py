@@ -157,6 +157,13 @@ class Database:
                 self._manifest = msgspec.json.decode(content, type=Manifest)
         return self._manifest
 
+    def fingerprint(self) -> str:
+        """What names this database's contents: the sha256 of its file, in hex. What was judged with it is kept by it."""
+        import hashlib
+
+        with self._path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
     def feeds(self) -> tuple[Feed, ...]:
         """What there is of each publisher."""
         return self.manifest().feeds

@@ -11,10 +11,9 @@ from tidewaiter.model.package import Package
 
 
 class Ledger:
-    """The doubts about the packages of one subject."""
+    """The doubts about one subject, whichever of its packages they are told of."""
 
-    def __init__(self, packages: Sequence[Package]) -> None:
-        self._packages = packages
+    def __init__(self) -> None:
         self._installed: dict[str, set[str]] = defaultdict(set)
         self._advisories: dict[tuple[str, str, str], None] = {}
         self._reasons: dict[tuple[str, Doubt, str], set[str]] = defaultdict(set)
@@ -32,15 +31,15 @@ class Ledger:
             case None:
                 pass
 
-    def gaps(self) -> Iterator[Gap]:
+    def gaps(self, packages: Sequence[Package]) -> Iterator[Gap]:
         """One for a refused version of a package, one for each advisory with one, one for each other reason."""
         for error, names in self._installed.items():
-            yield from (gaps.not_comparable(package, error, names) for package in self._packages)
+            yield from (gaps.not_comparable(package, error, names) for package in packages)
         for feed, advisory, detail in self._advisories:
-            yield gaps.bad_advisory(feed, advisory, detail, self._packages)
+            yield gaps.bad_advisory(feed, advisory, detail, packages)
         for (name, doubt, detail), names in self._reasons.items():
             reason = f"{doubt} ({detail})" if detail else str(doubt)
-            yield gaps.undetermined(self._packages, name, reason, names, why=_why(doubt, detail))
+            yield gaps.undetermined(packages, name, reason, names, why=_why(doubt, detail))
 
 
 def _why(doubt: Doubt, detail: str) -> Why:

@@ -15,6 +15,7 @@ from tidewaiter.match.affected import Answer, Verdict
 from tidewaiter.match.affected import judge as judge_row
 from tidewaiter.match.evidence import Row, Weighed, weigh
 from tidewaiter.match.fixes import fix_of
+from tidewaiter.match.gaps import Concern
 from tidewaiter.match.keys import Lookup
 from tidewaiter.match.order import Order
 from tidewaiter.match.severity import Opinion
@@ -36,13 +37,43 @@ class Judgement:
     gaps: tuple[Gap, ...] = ()
 
 
+JUDGING_VERSION = 1
+"""Raised when the same packages and the same advisories are judged in another way: what was stored is judged again."""
+
+
 def judge(inventory: Inventory, advisories: Advisories) -> Judgement:
     """The findings and the gaps of an inventory. A gap says what was not judged: without one, the rest is clean."""
-    sorted_packages = docket(inventory.packages, advisories.ecosystems())
-    findings, gaps = _Judge(sorted_packages.subjects, advisories).judge()
+    findings, concerns = _judged(inventory.packages, advisories)
     places = {id(package): place for place, package in enumerate(inventory.packages)}
     findings.sort(key=lambda finding: (places[id(finding.package)], finding.vulnerability))
-    return Judgement(findings=tuple(findings), gaps=tuple(sorted({*sorted_packages.gaps, *gaps})))
+    gaps = {gap for concern in concerns for gap in concern.gaps()}
+    return Judgement(findings=tuple(findings), gaps=tuple(sorted(gaps)))
+
+
+def judge_each(packages: Sequence[Package], advisories: Advisories) -> list[Judgement]:
+    """What is found in each of these packages, and why it could not be judged: as if each were alone.
+
+    Packages of many images can be judged together so, each once. A gap that concerns several names only the reason.
+    """
+    found, concerns = _judged(packages, advisories)
+    places = {id(package): place for place, package in enumerate(packages)}
+    findings: list[list[Finding]] = [[] for _ in packages]
+    gaps: list[set[Gap]] = [set() for _ in packages]
+    for finding in found:
+        findings[places[id(finding.package)]].append(finding)
+    for concern in concerns:
+        for package in concern.packages:
+            gaps[places[id(package)]].update(concern.gaps_of(package))
+    return [
+        Judgement(findings=tuple(sorted(those, key=lambda each: each.vulnerability)), gaps=tuple(sorted(doubts)))
+        for those, doubts in zip(findings, gaps, strict=True)
+    ]
+
+
+def _judged(packages: Iterable[Package], advisories: Advisories) -> tuple[list[Finding], list[Concern]]:
+    sorted_packages = docket(packages, advisories.ecosystems())
+    findings, concerns = _Judge(sorted_packages.subjects, advisories).judge()
+    return findings, [*sorted_packages.concerns, *concerns]
 
 
 class _Judge:
@@ -54,23 +85,25 @@ class _Judge:
         self._order = Order()
         self._names: Mapping[tuple[str, str], tuple[str, ...]] = {}
 
-    def judge(self) -> tuple[list[Finding], list[Gap]]:
-        """Findings in no order, and the gaps of those rows that could not be answered."""
+    def judge(self) -> tuple[list[Finding], list[Concern]]:
+        """Findings in no order, and the doubts that rows left which could not be answered."""
         answered = self._answer()
         numbers = {candidate.number for rows in answered.values() for _, candidate, _ in rows}
         headers = self._advisories.advisories(numbers)
-        self._names = vulnerabilities.names(headers.values())
         findings: list[Finding] = []
-        gaps: list[Gap] = []
+        concerns: list[Concern] = []
         for subject, given in answered.items():
             packages = self._subjects[subject]
+            # By the subject's own advisories alone: what else stands in the inventory changes no finding's name.
+            own = dict.fromkeys(candidate.number for _, candidate, _ in given)
+            self._names = vulnerabilities.names(headers[number] for number in own)
             rows = _in_stream(subject, given, headers)
-            unclear = doubts.Ledger(packages)
+            unclear = doubts.Ledger()
             for prototype in self._prototypes(subject, rows, packages[0], unclear):
                 findings.append(prototype)
                 findings += [replace(prototype, package=package) for package in packages[1:]]
-            gaps += unclear.gaps()
-        return findings, gaps
+            concerns.append(Concern(packages, unclear.gaps, general=False))
+        return findings, concerns
 
     def _answer(self) -> dict[Subject, list[_Answered]]:
         """The answers for each subject of which any row says yes or can not tell: no answer of the others matters."""

@@ -1,11 +1,13 @@
 """The packages of an inventory, sorted into those that can be judged, by what is looked up, and those that can not."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tidewaiter.match import gaps
 from tidewaiter.match.distributions import Release, Unjudged, release_of
+from tidewaiter.match.gaps import Concern
 from tidewaiter.match.keys import SYSTEM_TYPES, Lookup, application_lookup, is_paid_build, system_lookups
 from tidewaiter.match.streams import stream_of
 from tidewaiter.match.vendors import stranger
@@ -30,10 +32,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Docket:
-    """The subjects to judge, each with its packages in the inventory's order, and the gaps for all the others."""
+    """The subjects to judge, each with its packages in the inventory's order, and why the others are none."""
 
     subjects: dict[Subject, list[Package]] = field(default_factory=dict)
-    gaps: list[Gap] = field(default_factory=list)
+    concerns: list[Concern] = field(default_factory=list)
 
 
 def docket(packages: Iterable[Package], known: Collection[str]) -> Docket:
@@ -44,7 +46,7 @@ def docket(packages: Iterable[Package], known: Collection[str]) -> Docket:
             sorter.system(package)
         else:
             sorter.application(package)
-    return Docket(sorter.subjects, list(sorter.gaps()))
+    return Docket(sorter.subjects, list(sorter.concerns()))
 
 
 class _Sorter:
@@ -57,6 +59,7 @@ class _Sorter:
         for name in sorted(known):
             self._ecosystems[split_ecosystem(name)[0]].append(name)
         self._releases: dict[Distro, Release | Unjudged] = {}
+        self._of: dict[Distro, list[Package]] = defaultdict(list)
         self._homeless: dict[str, list[Package]] = defaultdict(list)
         self._unfed: dict[Distro, list[Package]] = defaultdict(list)
         self._foreign: dict[tuple[Distro, str, str], list[Package]] = defaultdict(list)
@@ -69,6 +72,7 @@ class _Sorter:
         if package.distro is None:
             self._homeless[package.type].append(package)
             return
+        self._of[package.distro].append(package)
         release = self._release(package.distro)
         if isinstance(release, Unjudged):
             self._unfed[package.distro].append(package)
@@ -100,18 +104,26 @@ class _Sorter:
             self._releases[distro] = release_of(distro, self._known)
         return self._releases[distro]
 
-    def gaps(self) -> Iterator[Gap]:
+    def concerns(self) -> Iterator[Concern]:
         """One for each kind of package that is no subject, and for each release that nobody looks after any more."""
         for distro, release in self._releases.items():
             if isinstance(release, Unjudged):
-                yield gaps.no_feed(distro, release, self._unfed[distro])
+                yield _concern(self._unfed[distro], partial(gaps.no_feed, distro, release))
             elif release.ended:
-                yield gaps.ended(distro, release.ended)
-        yield from (gaps.homeless(kind, packages) for kind, packages in self._homeless.items())
-        yield from (gaps.foreign_type(*place, packages) for place, packages in self._foreign.items())
-        yield from (gaps.third_party(*place, packages) for place, packages in self._strangers.items())
-        yield from (gaps.unknown_type(kind, packages) for kind, packages in self._untyped.items())
-        yield from (gaps.no_ecosystem(name, packages) for name, packages in self._absent.items())
+                yield _concern(self._of[distro], partial(_the_same, gaps.ended(distro, release.ended)))
+        yield from (_concern(those, partial(gaps.homeless, kind)) for kind, those in self._homeless.items())
+        yield from (_concern(those, partial(gaps.foreign_type, *place)) for place, those in self._foreign.items())
+        yield from (_concern(those, partial(gaps.third_party, *place)) for place, those in self._strangers.items())
+        yield from (_concern(those, partial(gaps.unknown_type, kind)) for kind, those in self._untyped.items())
+        yield from (_concern(those, partial(gaps.no_ecosystem, name)) for name, those in self._absent.items())
+
+
+def _concern(packages: Sequence[Package], tell: Callable[[Sequence[Package]], Gap]) -> Concern:
+    return Concern(packages, lambda those: (tell(those),))
+
+
+def _the_same(gap: Gap, _packages: Sequence[Package]) -> Gap:
+    return gap
 
 
 def _system_subject(package: Package, release: Release) -> Subject:

@@ -118,11 +118,20 @@ class VulnerabilityCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapCount:
+    """Something that was not looked at or judged in several images: the gap once, and in how many it is."""
+
+    gap: Gap
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseUpgrade:
     """Layers that several images begin with, and what an upgrade of them would fix in all of these.
 
-    `layers` are the shared layers' digests, lowest first; `names` are images of the fleet that are just that base, else
-    "". `findings` and `fixable` count those in one image that the base brings, `everywhere` the fixable ones in all.
+    `layers` are the shared layers' digests, lowest first; `names` are those images of the fleet that are just that
+    base. What a smaller shared base brings is counted there and not here. `findings` and `fixable` count what the base
+    brings, once; `everywhere` the fixable findings in all its images together.
     """
 
     layers: tuple[Digest, ...]
@@ -163,7 +172,8 @@ class FleetReport:
     """All that is said of a fleet after a run.
 
     `images` are all manifests, scanned or not, and `vulnerable` the packages that their `vulnerable` numbers mean. Each
-    list is sorted, the worst first where it is a ranking. `hidden` counts findings that the user chose not to see.
+    list is sorted, the worst first where it is a ranking. `gaps` are those of the scanned images, together. `hidden`
+    counts findings that the user chose not to see.
     """
 
     run: RunSummary
@@ -172,6 +182,6 @@ class FleetReport:
     vulnerable: tuple[VulnerablePackage, ...] = ()
     vulnerabilities: tuple[VulnerabilityCount, ...] = ()
     bases: tuple[BaseUpgrade, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[GapCount, ...] = ()
     feeds: tuple[Feed, ...] = ()
     hidden: int = 0
