@@ -8,7 +8,19 @@ from typing import Self, TypeAlias, assert_never
 
 from tidewaiter.model.finding import Finding, Fix, FixState, Severity
 from tidewaiter.model.package import Package
-from tidewaiter.report.layout import ELLIPSIS, Cell, Style, clean, join, natural_widths, shorten, total, wrap, wrap_row
+from tidewaiter.report.layout import (
+    ELLIPSIS,
+    Cell,
+    Style,
+    clean,
+    join,
+    natural_widths,
+    shorten,
+    shrunk,
+    total,
+    wrap,
+    wrap_row,
+)
 
 STYLES = {
     Severity.CRITICAL: Style.CRITICAL,
@@ -87,25 +99,14 @@ class _Columns:
         least = total((*map(min, left, _PACKAGE_LEAST), *map(min, right, _FINDING_LEAST)))
         if least > width:
             room = width - len(_INDENT)
-            narrow = _shrunk(_shrunk(right, _FINDING_LEAST, room), _FINDING_LEAST_OF_ALL, room)
+            narrow = shrunk(shrunk(right, _FINDING_LEAST, room), _FINDING_LEAST_OF_ALL, room)
             return cls(width, (), _with_summary(narrow, room))
-        both = _shrunk(left + right, _PACKAGE_LEAST + _FINDING_LEAST, width)
+        both = shrunk(left + right, _PACKAGE_LEAST + _FINDING_LEAST, width)
         return cls(width, both[: len(left)], _with_summary(both[len(left) :], width - total(both[: len(left)]) - 2))
 
 
 def _needed(rows: Sequence[Sequence[Cell]], most: Sequence[int]) -> tuple[int, ...]:
     return tuple(map(min, natural_widths(rows), most))
-
-
-def _shrunk(widths: tuple[int, ...], least: tuple[int, ...], room: int) -> tuple[int, ...]:
-    """The widths, made narrower in turn where there is most to take, until they fit or nothing can be taken."""
-    while total(widths) > room:
-        spare = [width - low for width, low in zip(widths, least, strict=True)]
-        if (most := max(spare)) <= 0:
-            break
-        place = spare.index(most)
-        widths = (*widths[:place], widths[place] - 1, *widths[place + 1 :])
-    return widths
 
 
 def _with_summary(widths: tuple[int, ...], room: int) -> tuple[int, ...]:

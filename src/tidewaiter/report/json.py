@@ -61,9 +61,9 @@ def report_document(report: Report) -> ReportDocument:
         distro=distro_entry(inventory.distro) if inventory.distro else None,
         distros=tuple(map(distro_entry, inventory.distros)),
         packages=tuple(map(package_entry, inventory.packages)),
-        findings=tuple(map(_finding, report.findings)),
+        findings=tuple(map(finding_entry, report.findings)),
         gaps=gap_entries(report.gaps),
-        feeds=tuple(map(_feed, report.feeds)),
+        feeds=tuple(map(feed_entry, report.feeds)),
         extractors=inventory.extractors,
         hidden=report.hidden,
     )
@@ -153,7 +153,8 @@ def _location(location: Location) -> LocationEntry:
     )
 
 
-def _finding(finding: Finding) -> FindingEntry:
+def finding_entry(finding: Finding) -> FindingEntry:
+    """The finding as it is written."""
     advisories = dict.fromkeys((match.feed, match.advisory) for match in finding.matches)
     return FindingEntry(
         vulnerability=finding.vulnerability,
@@ -190,7 +191,8 @@ def gap_entries(gaps: Iterable[Gap]) -> tuple[GapEntry, ...]:
     return tuple(GapEntry(stage=gap.stage, why=gap.why, subject=gap.subject, detail=gap.detail) for gap in gaps)
 
 
-def _feed(feed: Feed) -> FeedEntry:
+def feed_entry(feed: Feed) -> FeedEntry:
+    """The feed as it is written."""
     return FeedEntry(
         name=feed.name,
         advisories=feed.advisories,

@@ -31,10 +31,11 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text in one style. It is `clean` and not yet wrapped."""
+    """A text in one style. It is `clean` and not yet wrapped. Numbers stand at the `right` of their column."""
 
     text: str
     style: Style = Style.PLAIN
+    right: bool = False
 
 
 def clean(text: str) -> str:
@@ -53,9 +54,9 @@ def _escape(char: str) -> str:
 
 
 def size_of(count: int) -> str:
-    """So many bytes in the unit that fits, of powers of 1000: `840 B`, `9.3 kB`, `33.5 MB`, `120 MB`."""
+    """So many bytes in the unit that fits, of powers of 1000: `840 B`, `9.3 kB`, `33.5 MB`, `120 MB`, `1.4 TB`."""
     size, unit = float(count), "B"
-    for larger in ("kB", "MB"):
+    for larger in ("kB", "MB", "GB", "TB"):
         if size < _KILO:
             break
         size, unit = size / _KILO, larger
@@ -110,24 +111,39 @@ def paint(text: str, style: Style, *, colour: bool) -> str:
 def wrap_row(cells: Sequence[Cell], widths: Sequence[int]) -> list[tuple[Cell, ...]]:
     """The cells, each wrapped to its column's width, as the lines of one row."""
     wrapped = [wrap(cell.text, width) for cell, width in zip(cells, widths, strict=True)]
-    styles = [cell.style for cell in cells]
-    return [tuple(map(Cell, parts, styles)) for parts in zip_longest(*wrapped, fillvalue="")]
+    looks = [(cell.style, cell.right) for cell in cells]
+    return [
+        tuple(Cell(part, *look) for part, look in zip(parts, looks, strict=True))
+        for parts in zip_longest(*wrapped, fillvalue="")
+    ]
 
 
 def join(cells: Sequence[Cell], widths: Sequence[int], *, colour: bool) -> str:
     """One line of cells side by side, without blanks at its end."""
     line, owed = "", ""
     for cell, width in zip(cells, widths, strict=True):
+        spare = " " * (width - columns_of(cell.text))
         if cell.text:
-            line += owed + paint(cell.text, cell.style, colour=colour)
+            line += owed + (spare if cell.right else "") + paint(cell.text, cell.style, colour=colour)
             owed = ""
-        owed += " " * (width - columns_of(cell.text)) + _GUTTER
+        owed += ("" if cell.right and cell.text else spare) + _GUTTER
     return line
 
 
 def natural_widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
     """The width that each column needs so that nothing wraps; no rows need no columns."""
     return [max(columns_of(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def shrunk(widths: Sequence[int], least: Sequence[int], room: int) -> tuple[int, ...]:
+    """The widths, made narrower in turn where there is most to take, until they fit or nothing can be taken."""
+    fitted = list(widths)
+    while total(fitted) > room:
+        spare = [width - low for width, low in zip(fitted, least, strict=True)]
+        if (most := max(spare, default=0)) <= 0:
+            break
+        fitted[spare.index(most)] -= 1
+    return tuple(fitted)
 
 
 def total(widths: Sequence[int]) -> int:
