@@ -8,27 +8,22 @@ import hmac
 import json
 import re
 import secrets
-import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tidewaiter.model.image import Digest
+from tidewaiter.simulator.bodies import Blob, BlobConversation, BodyFaults
 from tidewaiter.simulator.images import Built, sha256
+from tidewaiter.simulator.listener import Listener
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<name>[^/]+)")
-_CHUNK = 1 << 16
-_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
-_JSON = "application/json"
-_BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,31 +43,18 @@ class Login:
 
 
 @dataclass(slots=True, kw_only=True)
-class Faults:
-    """What goes wrong. Counts are used up one by one.
+class Faults(BodyFaults):
+    """What goes wrong, besides what can with bodies.
 
-    `drop_at`: blobs' connections end after so many bytes of an answer, `drops` times. `answers`: statuses with
-    headers for the next requests, instead of what they ask for. `ignore_range`: the whole blob is always sent.
-    `wrong_range`: a part starts one byte late. `corrupt`: digests whose bytes are sent with one of them changed.
-    `unsized`: blobs come without a length and end with the connection. `pause`: seconds before each chunk of a
-    body. `redirect`: the address of another registry that holds the blobs. `redirect_to`: any address.
+    `redirect`: the address of another registry that holds the blobs. `redirect_to`: any address.
     `refuse_authorization`: a request with one is refused, as by a storage with signed addresses. `lying_digest`: the
-    header names another digest. `endless`: bodies go on after their end.
+    header names another digest.
     """
 
-    drop_at: int = 0
-    drops: int = 0
-    answers: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
-    ignore_range: bool = False
-    wrong_range: bool = False
-    corrupt: set[Digest] = field(default_factory=set)
-    unsized: bool = False
-    pause: float = 0
     redirect: str = ""
     redirect_to: str = ""
     refuse_authorization: bool = False
     lying_digest: bool = False
-    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +79,29 @@ class SimulatedRegistry:
         self.lock = threading.Lock()
         self.tokens: dict[str, int] = {}
         self._manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
-        self._blobs: dict[tuple[str, str], bytes | Path] = {}
+        self._blobs: dict[tuple[str, str], Blob] = {}
         self._tags: dict[str, list[str]] = {}
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(_Handler, tls=tls)
         self._server.registry = self
-        self._scheme = "https" if tls else "http"
-        if tls:  # the handshake waits for the thread of its connection
-            listening = self._server.socket
-            self._server.socket = tls.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()
 
     @property
     def host(self) -> str:
         """Host and port, as in a reference."""
-        return f"127.0.0.1:{self._server.server_port}"
+        return self._server.host
 
     @property
     def url(self) -> str:
         """The address of the host."""
-        return f"{self._scheme}://{self.host}"
+        return self._server.url
 
     def push(self, repository: str, tag: str, image: Built) -> str:
         """Holds the image from now on. Returns its reference, by tag, or by digest where the tag is ""."""
@@ -155,7 +130,7 @@ class SimulatedRegistry:
         """A manifest's media type and bytes."""
         return self._manifests.get((repository, name))
 
-    def blob(self, repository: str, digest: str) -> bytes | Path | None:
+    def blob(self, repository: str, digest: str) -> Blob | None:
         """A blob, in memory or in a file."""
         return self._blobs.get((repository, digest))
 
@@ -169,35 +144,21 @@ class SimulatedRegistry:
         return [asked for asked in self.asked if part in asked.path]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+class _Server(Listener):
     registry: SimulatedRegistry
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away in the middle are a part of the play."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(BlobConversation):
     server: _Server
 
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
-        """Tests look at `asked` instead."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  http.server calls it by the method
         self._serve()
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802  http.server calls it by the method
         self._serve()
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+    def do_POST(self) -> None:  # noqa: N802  http.server calls it by the method
+        body = b"".join(self.body())
         self._note()
         form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         login = self._registry.login
@@ -222,11 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/token":
             self._give_token(allowed=self._has_password())
         elif path == "/v2/" and not self._registry.login:
-            self._send(HTTPStatus.OK, b"{}")
+            self.send(HTTPStatus.OK, b"{}")
         elif fault := self._next_answer():
-            self._send(*fault)
+            self.send(*fault)
         elif self._faults.refuse_authorization and "Authorization" in self.headers:
-            self._send(HTTPStatus.BAD_REQUEST, b"only one auth mechanism allowed")
+            self.send(HTTPStatus.BAD_REQUEST, b"only one auth mechanism allowed")
         elif self._is_refused():
             self._challenge()
         elif match := _PATH.fullmatch(path):
@@ -235,11 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(HTTPStatus.OK if path == "/v2/" else HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
 
     def _next_answer(self) -> tuple[int, bytes, Mapping[str, str]] | None:
-        with self._registry.lock:
-            if not self._faults.answers or urlsplit(self.path).path == "/v2/":
-                return None
-            status, headers = self._faults.answers.pop(0)
-            return status, b"", headers
+        answer = None if urlsplit(self.path).path == "/v2/" else self._faults.next_answer()
+        return (answer[0], b"", answer[1]) if answer else None
 
     def _is_refused(self) -> bool:
         given = self.headers.get("Authorization", "")
@@ -276,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self._registry.lock:
             login = self._registry.login
             self._registry.tokens[token] = login.uses if login else 0
-        self._send(HTTPStatus.OK, json.dumps({"token": token, "expires_in": 60}).encode())
+        self.send(HTTPStatus.OK, json.dumps({"token": token, "expires_in": 60}).encode())
 
     def _answer(self, repository: str, kind: str, name: str) -> None:
         match kind:
@@ -297,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         named = sha256(b"lie") if self._faults.lying_digest else digest
         if digest in self._faults.corrupt:
             document = document[:-1] + b" "
-        self._send(HTTPStatus.OK, document, {"Content-Type": media_type, "Docker-Content-Digest": str(named)})
+        self.send(HTTPStatus.OK, document, {"Content-Type": media_type, "Docker-Content-Digest": str(named)})
 
     def _give_tags(self, repository: str) -> None:
         tags = self._registry.tags(repository)
@@ -309,77 +267,19 @@ class _Handler(BaseHTTPRequestHandler):
         rest = [tag for tag in tags if tag > query.get("last", [""])[0]]
         following = f'</v2/{repository}/tags/list?n={most}&last={rest[most - 1]}>; rel="next"' if rest[most:] else ""
         headers = {"Link": following} if following else {}
-        self._send(HTTPStatus.OK, json.dumps({"name": repository, "tags": rest[:most]}).encode(), headers)
+        self.send(HTTPStatus.OK, json.dumps({"name": repository, "tags": rest[:most]}).encode(), headers)
 
     def _give_blob(self, repository: str, name: str) -> None:
         if self._faults.redirect or self._faults.redirect_to:
             location = self._faults.redirect_to or f"{self._faults.redirect}{self.path}?signature=of-the-storage"
-            self._send(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": location})
+            self.send(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": location})
             return
         blob = self._registry.blob(repository, name)
         if blob is None:
             self._error(HTTPStatus.NOT_FOUND, "BLOB_UNKNOWN")
-        elif isinstance(blob, Path):
-            self._give_file(blob)
         else:
-            broken = Digest.parse(name) in self._faults.corrupt
-            self._give_part(bytes([blob[0] ^ 1]) + blob[1:] if broken else blob)
-
-    def _give_file(self, blob: Path) -> None:
-        """The file as it is, straight from the disk."""
-        with blob.open("rb") as stream:
-            self._head(HTTPStatus.OK, blob.stat().st_size, {"Content-Type": _BYTES})
-            if self.command != "HEAD":
-                self.wfile.flush()
-                self.connection.sendfile(stream)
-
-    def _give_part(self, blob: bytes) -> None:
-        match = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if match is None or self._faults.ignore_range:
-            self._body(HTTPStatus.OK, blob, {"Content-Type": _BYTES, "Accept-Ranges": "bytes"})
-            return
-        start = int(match[1]) + self._faults.wrong_range
-        if start >= len(blob):
-            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"")
-            return
-        headers = {"Content-Type": _BYTES, "Content-Range": f"bytes {start}-{len(blob) - 1}/{len(blob)}"}
-        self._body(HTTPStatus.PARTIAL_CONTENT, blob[start:], headers)
-
-    def _body(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-        """A blob's bytes, with the faults of connections."""
-        extra = len(content) if self._faults.endless else 0
-        self._head(status, len(content) + extra, headers)
-        cut = self._drop_at(len(content))
-        for start in range(0, 0 if self.command == "HEAD" else cut, _CHUNK):
-            time.sleep(self._faults.pause)
-            self.wfile.write(content[start : min(start + _CHUNK, cut)])
-        if extra:
-            self.wfile.write(content)
-        if cut < len(content):
-            self.wfile.flush()
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-    def _drop_at(self, size: int) -> int:
-        with self._registry.lock:
-            if self._faults.drops <= 0 or size <= self._faults.drop_at:
-                return size
-            self._faults.drops -= 1
-            return self._faults.drop_at
+            self.send_blob(blob, Digest.parse(name), self._faults)
 
     def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
         body = {"errors": [{"code": code, "message": f"simulated: {code.lower().replace('_', ' ')}"}]}
-        self._send(status, json.dumps(body).encode(), headers)
-
-    def _send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self._head(status, len(content), {"Content-Type": _JSON, **(headers or {})})
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def _head(self, status: int, size: int, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        unsized = self._faults.unsized and headers.get("Content-Type") == _BYTES
-        length = {"Connection": "close"} if unsized else {"Content-Length": str(size)}
-        for name, value in {**headers, **length}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self.send(status, json.dumps(body).encode(), headers)
