@@ -13,7 +13,7 @@ from tidewaiter.image.selection import Flattening, Leaf, PlatformError, Wanted, 
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Descriptor, ImageConfig, ImageIdentity, Index, Layer, Manifest, Platform
 
-_CONFIG_TYPES = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+CONFIG_TYPES = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 _OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 _LAYER_TYPES = frozenset(
@@ -113,7 +113,7 @@ class Assembly:
         platform = descriptor.platform
         if platform is None and held and not self.wanted.every:
             document = self.document(descriptor)
-            if isinstance(document, Manifest) and _why_no_image(document) == "":
+            if isinstance(document, Manifest) and why_no_image(document) == "":
                 platform = known_platform(self._config(document).platform)
         return Leaf(descriptor=descriptor, platform=platform, held=held)
 
@@ -138,7 +138,7 @@ class Assembly:
 
     def _of_manifest(self, manifest: Manifest, platform: Platform | None, tags: tuple[str, ...]) -> Image:
         where = self._where(manifest)
-        if reason := _why_no_image(manifest):
+        if reason := why_no_image(manifest):
             raise NotAnImageError(f"not an image: {reason}", where=where)
         check_layers(len(manifest.layers), self.limits, where)
         config = self._config(manifest)
@@ -227,9 +227,9 @@ def known_platform(platform: Platform) -> Platform | None:
     return platform if platform.os and platform.architecture else None
 
 
-def _why_no_image(manifest: Manifest) -> str:
+def why_no_image(manifest: Manifest) -> str:
     """What the manifest is of, when it is not of an image."""
-    if manifest.config.media_type not in _CONFIG_TYPES:
+    if manifest.config.media_type not in CONFIG_TYPES:
         kind = manifest.artifact_type or manifest.config.media_type
         return f"its configuration is of type {kind or 'unknown'}"
     types = [layer.media_type for layer in manifest.layers]

@@ -10,8 +10,8 @@ from tidewaiter.model.image import Descriptor, Index, Manifest, Platform
 _DEFAULT = Platform("linux", "amd64")
 _IMPLIED_VARIANTS = {"arm64": "v8", "amd64": "v1", "arm": "v7"}
 _COSIGN = "dev.cosignproject.cosign/"
-_INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-_MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 
 
 class PlatformError(SourceError):
@@ -75,10 +75,10 @@ class Flattening:
                 raise MalformedError(f"the index {child.digest} refers to itself", where=self._where)
             if is_attestation(child):
                 continue
-            nested = self._fetch(child) if child.media_type in _INDEX_TYPES else None
+            nested = self._fetch(child) if child.media_type in INDEX_TYPES else None
             if isinstance(nested, Index):
                 yield from self._below(nested, (*above, child.digest), child.platform or platform)
-            elif child.platform or child.media_type in (*_INDEX_TYPES, *_MANIFEST_TYPES, ""):
+            elif child.platform or child.media_type in (*INDEX_TYPES, *MANIFEST_TYPES, ""):
                 yield _with_platform(child, platform)
 
     def _count(self, depth: int) -> None:
