@@ -35,7 +35,7 @@ def write_zip(path: Path, *records: Json) -> Path:
 def test_a_database_is_built_and_said_to_be(tidewaiter: Run, world: World, alone: Path) -> None:
     done = tidewaiter("db", "build", "--from", world.advisories, "--output", "tw.db")
     assert (done.code, done.out) == (0, "")
-    assert done.err == "tidewaiter: tw.db: 8 advisories, 8 rows that can match, 32.8 kB\n"
+    assert done.err == "tidewaiter: tw.db: 11 advisories, 13 rows that can match, 32.8 kB\n"
     assert (alone / "tw.db").read_bytes() == Path(world.db).read_bytes()
     assert tidewaiter("scan", "--db", "tw.db", world.debian).code == 1
 
@@ -52,7 +52,7 @@ def test_several_folders_make_one_database(tidewaiter: Run, world: World, alone:
     write_zip(alone / "npm" / "all.zip", record("GHSA-aaaa-aaaa-aaaa"))
     assert tidewaiter("db", "build", "--from", world.advisories, "--from", "npm", "-o", "tw.db").code == 0
     status = tidewaiter("db", "status", "--db", "tw.db", "--format", "json").json
-    assert status["ecosystems"] == {"Alpine:v3.18": 3, "Debian:12": 5, "npm": 1}
+    assert status["ecosystems"] == {"AlmaLinux:9": 5, "Alpine:v3.18": 3, "Debian:12": 5, "npm": 1}
 
 
 def test_a_broken_record_is_named_left_out_and_counted(tidewaiter: Run, alone: Path) -> None:
@@ -133,14 +133,16 @@ def test_status_tells_people_feeds_inputs_and_ecosystems(tidewaiter: Run, world:
     done = tidewaiter("db", "status", "--db", world.db)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "feed    advisories  rows  withdrawn  broken  newest",
-        "alpine           3     3          0       0  2023-10-31",
-        "debian           5     5          0       0  2023-10-31",
+        "feed       advisories  rows  withdrawn  broken  newest",
+        "almalinux           3     5          0       0  2023-10-31",
+        "alpine              3     3          0       0  2023-10-31",
+        "debian              5     5          0       0  2023-10-31",
         "",
         "read from  advisories  rows  superseded  broken  newest",
-        "*                   8     8           0       0  2023-10-31",
+        "*                  11    13           0       0  2023-10-31",
         "",
         "ecosystem  rows  releases, with their rows",
+        "AlmaLinux     5  9 5",
         "Alpine        3  v3.18 3",
         "Debian        5  12 5",
     ]
@@ -165,9 +167,10 @@ def test_status_wraps_releases_only_where_the_terminal_is_narrow(
 def test_status_tells_programs_the_whole_manifest(tidewaiter: Run, world: World) -> None:
     status = tidewaiter("db", "status", "--db", world.db, "--format", "json").json
     assert status["schema"] == "tidewaiter/database/1"
-    assert [(feed["name"], feed["advisories"]) for feed in status["feeds"]] == [("alpine", 3), ("debian", 5)]
+    counted = [(feed["name"], feed["advisories"]) for feed in status["feeds"]]
+    assert counted == [("almalinux", 3), ("alpine", 3), ("debian", 5)]
     assert status["inputs"][0]["digest"].startswith("sha256:")
-    assert status["ecosystems"] == {"Alpine:v3.18": 3, "Debian:12": 5}
+    assert status["ecosystems"] == {"AlmaLinux:9": 5, "Alpine:v3.18": 3, "Debian:12": 5}
 
 
 def test_status_without_a_database_says_how_to_make_one(tidewaiter: Run) -> None:

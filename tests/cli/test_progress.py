@@ -99,7 +99,7 @@ def test_building_a_database_draws_a_bar_unless_quiet(start: Start, world: World
     seen, out, code = on_terminal(start, *build)
     assert (out, code) == (b"", 0)
     assert b"reading advisories" in seen
-    assert b"8 advisories" in seen
+    assert b"11 advisories" in seen
     assert on_terminal(start, *build, "--quiet") == (b"", b"", 0)
 
 
