@@ -1,0 +1,304 @@
+"""What AWS' errors mean to the user: who asked what, of whom, why it was refused, and what would allow it.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore import exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from tidewaiter.aws import hosts
+from tidewaiter.aws.permissions import statement
+from tidewaiter.aws.sessions import THROTTLED
+from tidewaiter.errors import CloudDeniedError, CloudError, TidewaiterError, UsageError
+
+RAISED: Final = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, RuntimeError)
+"""What botocore raises; the last three where a token file, an endpoint's address or a lifetime is wrong."""
+
+EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+INVALID: Final = frozenset(
+    {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidToken", "InvalidAccessKeyId"}
+)
+REGION_DISABLED: Final = "RegionDisabledException"
+
+DENIED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "NotAuthorized"}
+)
+_SIGNATURE: Final = frozenset(
+    {"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "RequestTimeTooSkewed"}
+)
+_WEB_IDENTITY: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim"})
+_TRANSIENT: Final = frozenset(
+    {
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "InternalError",
+        "InternalFailure",
+        "ServerException",
+        "ServiceException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "IDPCommunicationError",
+    }
+)
+_SERVER_ERROR = 500
+_LONGEST_MESSAGE = 600
+_DENIAL: Final = re.compile(
+    r"not authorized to perform: (?P<action>[a-z0-9-]+:\w+)"
+    r"(?: on resource: (?P<resource>arn:\S+|\*))?"
+    r"(?:.*?(?P<absent>because no|with an explicit deny in an?) (?P<document>[\w -]*?(?:policy|boundary))\b)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call: which action, on what, in which account and region ("" where unknown), by whom.
+
+    `external_id` tells whether one was given, never which.
+    """
+
+    action: str
+    region: str
+    resource: str = "*"
+    account: str = ""
+    principal: str = ""
+    external_id: bool = False
+
+    @property
+    def where(self) -> str:
+        """The account and region, for messages."""
+        return ", ".join(filter(None, (self.account and f"account {self.account}", self.region)))
+
+    @property
+    def deed(self) -> str:
+        """What was asked of what, for messages."""
+        return self.action if self.resource == "*" else f"{self.action} on {self.resource}"
+
+
+def code_of(error: Exception) -> str:
+    """The code that AWS gave, "" where it gave none."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def refusal(error: Exception, asked: Asked, *, secrets: Iterable[str] = ()) -> TidewaiterError:
+    """The error that a user is told: a CloudError mostly, a CloudDeniedError where who asks is the reason.
+
+    A UsageError for a fault of the configuration. No secret stands in it.
+    """
+    told = _answered(error, asked) if isinstance(error, ClientError) else _unanswered(error, asked)
+    for secret in filter(None, secrets):
+        told.what = told.what.replace(secret, "…")
+        told.advice = told.advice.replace(secret, "…")
+    told.args = (told.what,)
+    return told
+
+
+def no_credentials(asked: Asked) -> CloudDeniedError:
+    """None of the places where boto3 looks has credentials."""
+    return CloudDeniedError(
+        "there are no AWS credentials here",
+        where=asked.where,
+        advice="Give a --profile, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached.",
+    )
+
+
+def _answered(error: ClientError, asked: Asked) -> CloudError:
+    code, message = code_of(error), _message(error)
+    if code in DENIED:
+        return _denied(code, message, asked)
+    advice = _ADVICE_ON_CREDENTIALS.get(code, "")
+    who = asked.principal or "these credentials"
+    if code in EXPIRED:
+        what = f"the credentials of {who} have expired, as {asked.deed} was asked ({code})"
+        return CloudDeniedError(what, where=asked.where, advice=_RENEW, code=code)
+    if code in INVALID | _SIGNATURE | _WEB_IDENTITY or code in _ADVICE_ON_CREDENTIALS:
+        what = f"AWS does not take {who} for {asked.deed} ({code}: {message})"
+        return CloudDeniedError(what, where=asked.where, advice=advice or _credentials_advice(code), code=code)
+    return _other(error, code, message, asked)
+
+
+def _other(error: ClientError, code: str, message: str, asked: Asked) -> CloudError:
+    if code in THROTTLED:
+        what = f"AWS still throttles {asked.deed} after many attempts ({code})"
+        return CloudError(what, where=asked.where, advice="Try again later.", retry=True, code=code)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    broken = code in _TRANSIENT or status >= _SERVER_ERROR
+    what = f"{asked.deed} has failed ({code}: {message})" if message else f"{asked.deed} has failed ({code})"
+    advice = "Try again later." if broken else _ADVICE.get(code, "")
+    return CloudError(what, where=asked.where, advice=advice, retry=broken, code=code)
+
+
+_RENEW = "Renew them where they come from, as by `aws sso login`, and start again: what is done is not done twice."
+_ADVICE_ON_CREDENTIALS: Final[Mapping[str, str]] = {
+    REGION_DISABLED: "STS is not active in this region for the account: name other regions for STS, or enable it.",
+    "OptInRequired": "The account has not opted into this service or region: enable it, or leave the region out.",
+    "MissingAuthenticationToken": "The request came unsigned: look at proxies between here and AWS.",
+}
+_ADVICE: Final[Mapping[str, str]] = {
+    "MalformedPolicyDocument": "AWS does not read the session policy: report it, with the partition's name.",
+    "PackedPolicyTooLarge": "The session policy and the session's tags are too long together: give fewer tags.",
+    "AWSOrganizationsNotInUseException": "The account is in no organization: scan it by `ecr scan`.",
+    "ValidationError": "A duration must not be longer than the role's own longest session; 3600 always works.",
+}
+
+
+def _credentials_advice(code: str) -> str:
+    if code in _SIGNATURE:
+        return "The secret key is wrong, or this machine's clock is."
+    if code in _WEB_IDENTITY:
+        return "The token's issuer, audience or subject is not the one that the role's trust policy and provider name."
+    return "The keys were deleted, are of another partition, or the region is not enabled in their account."
+
+
+def _denied(code: str, message: str, asked: Asked) -> CloudDeniedError:
+    denial = _DENIAL.search(message)
+    action = denial["action"] if denial else asked.action
+    told = denial["resource"] if denial else None
+    resource = asked.resource if asked.resource != "*" or not told else told
+    who = asked.principal or _principal(message) or "this identity"
+    document = _document(denial)
+    reason = f"{code}: {denial['absent']} {denial['document']}" if denial and denial["document"] else code
+    what = f"{who} may not do {action} on {resource} ({reason})"
+    explicit = bool(denial and denial["absent"] and "explicit" in denial["absent"].lower())
+    advice = _advice(document, action, resource, who, asked, explicit=explicit)
+    return CloudDeniedError(what, where=asked.where, advice=advice, code=code)
+
+
+def _document(denial: re.Match[str] | None) -> str:
+    return (denial["document"] or "").lower().replace("-based", "") if denial else ""
+
+
+def _advice(document: str, action: str, resource: str, who: str, asked: Asked, *, explicit: bool) -> str:
+    allowed = statement([action], [resource])
+    if explicit:
+        return f"The {document} denies it: except {_holder(who)} from that Deny; no Allow elsewhere helps."
+    if action == "sts:AssumeRole":
+        return _trust_advice(document, allowed, resource, who, asked)
+    owner = _OWNERS.get(document)
+    if owner:
+        return f"{owner} has to allow {_json(allowed)}"
+    return f"Add to the identity policy of {_holder(who)}: {_json(allowed)}"
+
+
+_OWNERS: Final[Mapping[str, str]] = {
+    "service control policy": "The service control policy (SCP) over the account",
+    "resource control policy": "The resource control policy (RCP) over the account",
+    "permissions boundary": "The permissions boundary of the identity",
+    "session policy": "The session policy that the identity was given",
+    "vpc endpoint policy": "The policy of the VPC endpoint on the way",
+    "resource policy": "The resource's own policy",
+}
+
+
+def _trust_advice(document: str, allowed: Mapping[str, object], role: str, who: str, asked: Asked) -> str:
+    if document in _OWNERS and document != "resource policy":
+        return f"{_OWNERS[document]} has to allow {_json(allowed)}"
+    trust = f"the trust policy of {role}: {_json(_trust(who, external_id=asked.external_id))}"
+    own = f"the identity policy of {_holder(who)}: {_json(allowed)}"
+    if document == "identity policy":
+        return f"Add to {own}"
+    given = "another external ID than was given" if asked.external_id else "an external ID, and none was given"
+    return f"The role may not exist, or ask for {given}. Add to {trust} and to {own}"
+
+
+def _trust(who: str, *, external_id: bool) -> Mapping[str, object]:
+    condition: dict[str, Mapping[str, str]] = {}
+    principal = _role_of(who)
+    if "AWSReservedSSO_" in principal:
+        # The role's path holds a region that the session's ARN does not tell, so no Principal can name it.
+        arn = hosts.parse_arn(principal)
+        name = arn.resource.removeprefix("role/")
+        path = f"arn:{arn.partition}:iam::{arn.account}:role/aws-reserved/sso.amazonaws.com/*"
+        condition["ArnLike"] = {"aws:PrincipalArn": f"{path}{name}"}
+        principal = f"arn:{arn.partition}:iam::{arn.account}:root"
+    if external_id:
+        condition["StringEquals"] = {"sts:ExternalId": "THE EXTERNAL ID"}
+    trusted: dict[str, object] = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return {**trusted, "Condition": condition} if condition else trusted
+
+
+def _role_of(principal: str) -> str:
+    """The ARN of the role or user that a policy names for this principal."""
+    try:
+        arn = hosts.parse_arn(principal)
+    except UsageError:
+        return principal
+    kind, _, rest = arn.resource.partition("/")
+    if kind != "assumed-role":
+        return principal
+    return f"arn:{arn.partition}:iam::{arn.account}:role/{rest.partition('/')[0]}"
+
+
+def _holder(principal: str) -> str:
+    return _role_of(principal)
+
+
+def _principal(message: str) -> str:
+    found = re.search(r"User: (arn:\S+) is not authorized", message)
+    return found[1] if found else ""
+
+
+def _message(error: ClientError) -> str:
+    """AWS' own sentence, shortened: an encoded authorization message is of no use to anybody here."""
+    text = str(error.response.get("Error", {}).get("Message", ""))
+    text = text.partition("Encoded authorization failure message:")[0]
+    return " ".join(text.split())[:_LONGEST_MESSAGE].rstrip(".")
+
+
+def _json(policy: Mapping[str, Any]) -> str:
+    return json.dumps(policy, separators=(", ", ": "))
+
+
+def _unanswered(error: Exception, asked: Asked) -> TidewaiterError:
+    """An error that AWS did not send."""
+    text = " ".join(str(error).split())[:_LONGEST_MESSAGE].rstrip(".")
+    if isinstance(error, boto.NoCredentialsError):
+        return no_credentials(asked)
+    if isinstance(error, boto.NoRegionError):
+        return UsageError("no AWS region is given", advice="Give --region, or set AWS_REGION.")
+    if isinstance(error, _CONFIGURATION):
+        return UsageError(f"the AWS configuration cannot be used ({text})", where=asked.where)
+    return _without_credentials(error, asked, text) or _without_answer(error, asked, text)
+
+
+def _without_credentials(error: Exception, asked: Asked, text: str) -> CloudDeniedError | None:
+    if isinstance(error, _LOGIN):
+        what, advice = "the login has ended, or was not made", "Run `aws sso login` or `aws login`."
+    elif isinstance(error, _CREDENTIALS) or not isinstance(error, BotoCoreError | ResponseParserError):
+        what, advice = "the credentials cannot be had", "Look at where they come from: a file, a role or an endpoint."
+    else:
+        return None
+    return CloudDeniedError(f"{what}, as {asked.deed} was asked ({text})", where=asked.where, advice=advice)
+
+
+def _without_answer(error: Exception, asked: Asked, text: str) -> CloudError:
+    if isinstance(error, _CONNECTION):
+        advice = "Is there a way to it: a route, a proxy, a VPC endpoint?"
+        return CloudError(f"{asked.deed} got no answer ({text})", where=asked.where, advice=advice, retry=True)
+    if isinstance(error, ResponseParserError):
+        return CloudError(f"the answer to {asked.deed} cannot be read ({text})", where=asked.where)
+    return CloudError(f"{asked.deed} cannot be asked ({text})", where=asked.where)
+
+
+_CONFIGURATION = (
+    boto.ProfileNotFound,
+    boto.ConfigParseError,
+    boto.ConfigNotFound,
+    boto.InvalidConfigError,
+    boto.PartialCredentialsError,
+    boto.UnknownCredentialError,
+    boto.InvalidRegionError,
+    boto.InvalidRetryConfigurationError,
+    boto.InvalidSTSRegionalEndpointsConfigError,
+    boto.MissingDependencyException,
+)
+_LOGIN = (boto.SSOError, boto.LoginError, boto.TokenRetrievalError)
+_CREDENTIALS = (boto.CredentialRetrievalError, boto.MetadataRetrievalError, boto.RefreshWithMFAUnsupportedError)
+_CONNECTION = (boto.ConnectionError, boto.HTTPClientError)
