@@ -10,21 +10,32 @@ from pathlib import Path
 import pytest
 
 import tidewaiter.report
+from fleet_samples import SMALL_FLEET
 from report_samples import EMPTY, INVENTORY, SMALL
 from tidewaiter.errors import UsageError
 from tidewaiter.report import catalog
-from tidewaiter.report.catalog import FORMATS, Canvas, canvas_of_stdout, render_inventories, render_reports, written_at
+from tidewaiter.report.catalog import (
+    FORMATS,
+    Canvas,
+    canvas_of_stdout,
+    render_fleet,
+    render_inventories,
+    render_reports,
+    written_at,
+)
 
 
 def test_every_module_that_renders_is_in_the_list() -> None:
     folder = Path(tidewaiter.report.__file__).parent
     rendering = {path.stem for path in folder.glob("*.py") if "\ndef render" in path.read_text(encoding="utf-8")}
-    assert rendering - {"catalog"} == {format_.name for format_ in FORMATS}
+    of_fleets = {f"fleet_{format_.name}" for format_ in FORMATS if format_.fleet}
+    assert rendering - {"catalog"} == {format_.name for format_ in FORMATS} | of_fleets
 
 
 def test_every_format_has_a_golden_file() -> None:
     golden = {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()}
     assert {"table-80.txt", "report.json", "report.cdx.json", "inventory.cdx.json", "inventory.spdx.json"} <= golden
+    assert {"fleet-80.txt", "fleet.json"} <= golden
 
 
 @pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.reports])
@@ -37,6 +48,11 @@ def test_every_format_of_inventories_renders(name: str) -> None:
     assert "openssl" in render_inventories([INVENTORY], name)
 
 
+@pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.fleet])
+def test_every_format_of_fleets_renders(name: str) -> None:
+    assert "CVE-2024-0727" in render_fleet(SMALL_FLEET, name)
+
+
 def test_unknown_formats_and_those_that_cannot_hold_it_are_refused() -> None:
     with pytest.raises(UsageError, match=r"no such format here: spdx\. Choose one of: table, json, cyclonedx"):
         render_reports([SMALL], "spdx")
@@ -44,6 +60,8 @@ def test_unknown_formats_and_those_that_cannot_hold_it_are_refused() -> None:
         render_inventories([INVENTORY], "table")
     with pytest.raises(UsageError, match="no such format here: pdf"):
         render_reports([SMALL], "pdf")
+    with pytest.raises(UsageError, match=r"no such format here: cyclonedx\. Choose one of: table, json"):
+        render_fleet(SMALL_FLEET, "cyclonedx")
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # `--help` names the formats, and shall not wait for the mode
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from tidewaiter.model.fleet import FleetReport
     from tidewaiter.model.package import Inventory
     from tidewaiter.model.report import Report
 
@@ -31,7 +32,7 @@ class Canvas:
 class Format:
     """A format: its name on the command line, and what it can hold (None: not offered for that).
 
-    `several` tells whether one document holds several images.
+    `several` tells whether one document holds several images; a fleet's is a document of its own.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Format:
     several: bool
     reports: Callable[[Sequence[Report], Canvas], str] | None = None
     inventories: Callable[[Sequence[Inventory]], str] | None = None
+    fleet: Callable[[FleetReport, Canvas], str] | None = None
 
 
 def _table(reports: Sequence[Report], canvas: Canvas) -> str:
@@ -57,6 +59,18 @@ def _json_inventories(inventories: Sequence[Inventory]) -> str:
     from tidewaiter.report import json
 
     return json.render_inventories(inventories)
+
+
+def _fleet_table(report: FleetReport, canvas: Canvas) -> str:
+    from tidewaiter.report import fleet_table
+
+    return fleet_table.render(report, width=canvas.width, colour=canvas.colour)
+
+
+def _fleet_json(report: FleetReport, _canvas: Canvas) -> str:
+    from tidewaiter.report import fleet_json
+
+    return fleet_json.render(report)
 
 
 def _cyclonedx(reports: Sequence[Report], _canvas: Canvas) -> str:
@@ -78,13 +92,20 @@ def _spdx_inventory(inventories: Sequence[Inventory]) -> str:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format(name="table", summary="for people, as wide as the terminal", several=True, reports=_table),
+    Format(
+        name="table",
+        summary="for people, as wide as the terminal",
+        several=True,
+        reports=_table,
+        fleet=_fleet_table,
+    ),
     Format(
         name="json",
         summary="all that is known, in stable keys",
         several=True,
         reports=_json,
         inventories=_json_inventories,
+        fleet=_fleet_json,
     ),
     Format(
         name="cyclonedx",
@@ -99,6 +120,7 @@ FORMATS: tuple[Format, ...] = (
 _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 REPORT_FORMATS = tuple(format_.name for format_ in FORMATS if format_.reports)
 INVENTORY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.inventories)
+FLEET_FORMATS = tuple(format_.name for format_ in FORMATS if format_.fleet)
 
 
 def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:
@@ -120,6 +142,14 @@ def render_inventories(inventories: Sequence[Inventory], name: str) -> str:
         raise _unknown(name, INVENTORY_FORMATS)
     check_count(name, len(inventories))
     return format_.inventories(inventories)
+
+
+def render_fleet(report: FleetReport, name: str, *, to_file: bool = False) -> str:
+    """The report on a fleet in the format of that name. Raises UsageError for a format that cannot hold it."""
+    format_ = _BY_NAME.get(name)
+    if format_ is None or format_.fleet is None:
+        raise _unknown(name, FLEET_FORMATS)
+    return format_.fleet(report, Canvas() if to_file else canvas_of_stdout())
 
 
 def check_count(name: str, images: int) -> None:

@@ -192,11 +192,12 @@ def _row(finding: Finding) -> tuple[Cell, Cell, Cell]:
     return (
         Cell(clean(finding.vulnerability)),
         Cell(severity, STYLES[finding.severity]),
-        _fix(finding.fix),
+        fix_cell(finding.fix),
     )
 
 
-def _fix(fix: Fix) -> Cell:
+def fix_cell(fix: Fix) -> Cell:
+    """What can be done by upgrading: versions, or the publisher's word where there are none."""
     versions = ", ".join(clean(version) for version in fix.versions[:_VERSIONS_SHOWN])
     versions += f" {ELLIPSIS}" if len(fix.versions) > _VERSIONS_SHOWN else ""
     match fix.state:

@@ -82,7 +82,8 @@ class Page:
     def _paragraph(self, titles: Row, row: Row) -> list[str]:
         """The first cell, and below it the others that are not empty, each after its title."""
         first, *others = row
-        lines = [self.paint(line, first.style) for line in self.hanging(Cell(""), first.text, len(_INDENT))]
+        name = self.hanging(Cell(""), first.text, len(_INDENT)) if first.text else []
+        lines = [self.paint(line, first.style) for line in name]
         for title, cell in zip(titles[1:], others, strict=True):
             if cell.text:
                 lines += self.hanging(Cell(f"{_INDENT * 2}{title.text.lower()}", Style.DIM), cell.text, _LABEL)

@@ -1,0 +1,167 @@
+"""What a run did not look at, and what it left out: which of it counts, and how it is drawn."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tidewaiter.model.fleet import FleetImage, FleetReport, State
+from tidewaiter.model.gap import Gap, Stage, Why
+from tidewaiter.report.layout import ELLIPSIS, Cell, Style, clean, shorten
+from tidewaiter.report.page import Page, plural
+
+LEFT_OUT = frozenset({Why.FILTERED, Why.INACTIVE, Why.ARCHIVED, Why.NOT_AN_IMAGE})
+"""Why an account, a repository or a manifest is passed over without making the run incomplete."""
+
+_INDENT = 18
+_SUBJECTS_SHOWN = 6
+_NAMES_SHOWN = 3
+_HEX_SHOWN = 12
+_REASONS_SHOWN = 12
+_LONGEST_NAME = 60
+_ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_STATEMENT = re.compile(r'\{\s*"(?:Effect|Sid|Statement|Version)"')
+_REGION = re.compile(r"\b[a-z]{2,4}(?:-[a-z]+)+-\d\b")
+
+
+def places(report: FleetReport) -> Iterator[Gap]:
+    """The gaps of accounts, registries and repositories."""
+    for account in report.accounts:
+        yield from account.gaps
+        for registry in account.registries:
+            yield from registry.gaps
+
+
+def lost(report: FleetReport) -> list[Gap]:
+    """The places that should have been looked at and were not."""
+    return [gap for gap in places(report) if gap.why not in LEFT_OUT]
+
+
+def unseen(report: FleetReport) -> int:
+    """How many places and manifests went unseen, and whole parts of images unread or unjudged."""
+    manifests = sum(image.outcome.state in (State.FAILED, State.PENDING) for image in report.images)
+    return len(lost(report)) + manifests + sum(count.gap.wide for count in report.gaps)
+
+
+def doubtful(report: FleetReport) -> bool:
+    """Whether anything in a scanned image could not be read or judged for sure."""
+    return any(not count.gap.chosen for count in report.gaps)
+
+
+def name_of(image: FleetImage) -> str:
+    """A manifest as people call it: repository and first tag, or the start of the digest; with its platform."""
+    tag = f":{image.tags[0]}" if image.tags else f"@{image.digest.hex[:_HEX_SHOWN]}"
+    platform = f" ({image.platform})" if image.platform and image.indexes else ""
+    return shorten(clean(f"{image.repository}{tag}"), _LONGEST_NAME) + clean(platform)
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Gaps that say the same, but for the account and region."""
+
+    detail: str
+    subjects: list[str] = field(default_factory=list)
+    details: set[str] = field(default_factory=set)
+
+
+def unseen_lines(report: FleetReport, page: Page) -> list[str]:
+    """What was not looked at or not judged, those that say the same together, with what would help."""
+    gaps = [*lost(report), *_failures(report.images)]
+    lines = [line for (why, _, _), alike in _together(gaps).items() for line in _alike_lines(why, alike, page)]
+    for count in report.gaps:
+        if not count.gap.chosen:
+            gap, held = count.gap, f"in {plural(count.images, 'image')}"
+            subject = f"{gap.subject}, {held}" if gap.subject else held
+            lines += _alike_lines(gap.why, _Alike(gap.detail, [subject], {gap.detail}), page)
+    if waiting := [name_of(image) for image in report.images if image.outcome.state is State.PENDING]:
+        detail = "The run ended before it came to them. Run the same command again: it goes on from here."
+        lines += _alike_lines("not come to", _Alike(detail, waiting, {detail}), page)
+    return lines
+
+
+def _failures(images: Iterable[FleetImage]) -> Iterator[Gap]:
+    """Manifests that should have been scanned, as gaps."""
+    for image in images:
+        if image.outcome.state is State.FAILED:
+            why = image.outcome.why or Why.MALFORMED
+            yield Gap(stage=Stage.IMAGE, why=why, subject=name_of(image), detail=image.outcome.detail)
+
+
+def _together(gaps: Iterable[Gap]) -> dict[tuple[str, str, str], _Alike]:
+    groups: dict[tuple[str, str, str], _Alike] = {}
+    for gap in gaps:
+        pattern = _REGION.sub("REGION", _ACCOUNT_ID.sub("ACCOUNT", gap.detail))
+        alike = groups.setdefault((gap.why, gap.stage, pattern), _Alike(gap.detail))
+        alike.subjects.append(gap.subject)
+        alike.details.add(gap.detail)
+    return groups
+
+
+def _alike_lines(why: str, alike: _Alike, page: Page) -> list[str]:
+    subjects = [subject for subject in dict.fromkeys(alike.subjects) if subject]
+    shown = ", ".join(clean(subject) for subject in subjects[:_SUBJECTS_SHOWN])
+    rest = len(subjects) - _SUBJECTS_SHOWN
+    more = f" and {rest:,} more" if rest > 0 else ""
+    lines = page.hanging(Cell(f"  {why}", Style.WARNING), shown + more, _INDENT)
+    if len(alike.details) > 1:
+        lines += page.hanging(Cell(""), "Each the same but for its account and region; of the first:", _INDENT)
+    return lines + _detail_lines(alike.detail, page)
+
+
+def _detail_lines(detail: str, page: Page) -> list[str]:
+    """The sentence, wrapped; the policy statements in it stand on lines of their own that can be copied whole."""
+    lines, told = [], 0
+    for begin, end, statement in _statements(detail):
+        lines += _wrapped(detail[told:begin], page)
+        lines += [" " * _INDENT + line for line in statement]
+        told = end
+    return lines + _wrapped(detail[told:].lstrip(" ."), page)
+
+
+def _wrapped(text: str, page: Page) -> list[str]:
+    return page.hanging(Cell(""), clean(text.strip()), _INDENT) if text.strip() else []
+
+
+def _statements(detail: str) -> Iterator[tuple[int, int, Sequence[str]]]:
+    """Where in a text a policy statement begins and ends, and that statement a key a line."""
+    decoder, end = json.JSONDecoder(), 0
+    for brace in _STATEMENT.finditer(detail):
+        if brace.start() < end:  # within the one before
+            continue
+        try:
+            found, end = decoder.raw_decode(detail, brace.start())
+        except (ValueError, RecursionError):
+            continue
+        entries = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
+        yield brace.start(), end, ("{", *(f"{entry}," for entry in entries[:-1]), entries[-1], "}")
+
+
+def left_out_lines(report: FleetReport, page: Page) -> list[str]:
+    """What was passed over on purpose, by reason, with some of its names; the most frequent reasons first."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for why, detail, name in _passed_over(report):
+        # A filter says after its name why it leaves this one out: as many ways as there are days of a push.
+        said = detail.partition(":")[0] if why == Why.FILTERED else detail
+        names.setdefault((why, said), []).append(name)
+    order = sorted(names, key=lambda key: len(names[key]), reverse=True)
+    lines = [line for key in order[:_REASONS_SHOWN] for line in _left_out(*key, names[key], page)]
+    if len(order) > _REASONS_SHOWN:
+        rest = sum(len(names[key]) for key in order[_REASONS_SHOWN:])
+        lines += page.hanging(Cell(""), f"and {rest:,} for other reasons: --format json has all", 2)
+    return lines
+
+
+def _passed_over(report: FleetReport) -> Iterator[tuple[str, str, str]]:
+    """Why, in a word and in a sentence, and what."""
+    for gap in places(report):
+        if gap.why in LEFT_OUT:
+            yield gap.why, gap.detail, gap.subject
+    for image in report.images:
+        if image.outcome.state is State.SKIPPED:
+            yield image.outcome.why or Why.FILTERED, image.outcome.detail, name_of(image)
+
+
+def _left_out(why: str, detail: str, names: Sequence[str], page: Page) -> list[str]:
+    shown = ", ".join(clean(name) for name in names[:_NAMES_SHOWN])
+    more = f", {ELLIPSIS}" if len(names) > _NAMES_SHOWN else ""
+    return page.hanging(Cell(f"  {why}", Style.DIM), f"{len(names):,}: {clean(detail)} ({shown}{more})", _INDENT)
