@@ -1,0 +1,147 @@
+"""The one place that speaks to the database: transactions that are whole or were not, and errors that people can read.
+
+SQLite runs with a write-ahead log: readers never wait, and a process that is killed leaves what it had committed.
+https://www.sqlite.org/wal.html
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from tidewaiter.errors import MalformedError, StoreError
+from tidewaiter.store.address import Address
+
+_T = TypeVar("_T")
+
+CHUNK = 500
+"""How many values one statement names: SQLite and PostgreSQL both take more, and need no longer for it."""
+
+_TRIES = 5
+_PATIENCE_MS = 60_000
+_CACHE_KIB = 32_768
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_PATIENCE_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA cache_size = -{_CACHE_KIB}",
+)
+_KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
+
+
+class Database:
+    """Connections to one store, for any number of threads. One of them writes at a time, any number read."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._writing = threading.Lock()
+        self.engine = _engine(address)
+
+    @property
+    def shown(self) -> str:
+        """The store's name in messages."""
+        return self.address.shown
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    def write(self, work: Callable[[Connection], _T]) -> _T:
+        """What `work` gives, done as one transaction. It is done again if the connection broke: it must be idempotent.
+
+        Raises StoreError.
+        """
+        with self._writing:
+            return self._tried(work, writing=True)
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """What `work` gives, all of it seen at one moment where it is one statement. Raises StoreError."""
+        return self._tried(work, writing=False)
+
+    def _tried(self, work: Callable[[Connection], _T], *, writing: bool) -> _T:
+        with self.told():
+            for _ in range(_TRIES - 1):
+                try:
+                    return self._once(work, writing=writing)
+                except DBAPIError as error:
+                    if not error.connection_invalidated:
+                        raise
+            return self._once(work, writing=writing)
+
+    def _once(self, work: Callable[[Connection], _T], *, writing: bool) -> _T:
+        with self.engine.connect().execution_options(tidewaiter_writes=writing) as connection, connection.begin():
+            return work(connection)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Whatever a database says is told as a StoreError, without the statement and its values."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreError(f"cannot be used: {_first_line(cause)}", where=self.shown, advice=_ADVICE) from None
+        except (MalformedError, msgspec.MsgspecError, zstandard.ZstdError) as error:
+            what = f"holds a damaged record: {_first_line(error)}"
+            raise StoreError(what, where=self.shown, advice=_AFRESH) from None
+
+
+_ADVICE = "See that it can be reached and written, and has room"
+_AFRESH = "Scan into a new store"
+
+
+def insert(connection: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":
+    """An insertion that can say what to do about rows that are there, in the engine's own words."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+def _engine(address: Address) -> Engine:
+    if address.path is not None:
+        return _file_engine(address, address.path)
+    try:
+        arguments = {**_KEEPALIVE, "connect_timeout": 30, "application_name": "tidewaiter"}
+        given = {name: value for name, value in arguments.items() if name not in address.url.query}
+        return create_engine(address.url, pool_pre_ping=True, connect_args=given, hide_parameters=True)
+    except ModuleNotFoundError:
+        what, advice = "needs the driver of PostgreSQL", "Install it with `pip install 'tidewaiter[postgresql]'`"
+        raise StoreError(what, where=address.shown, advice=advice) from None
+
+
+def _file_engine(address: Address, path: Path) -> Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What a fleet's weak points are is nobody else's business: SQLite's further files take these permissions over.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from None
+    engine = create_engine(address.url, hide_parameters=True, connect_args={"timeout": _PATIENCE_MS / 1000})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: Any, _record: object) -> None:
+    """The driver would begin transactions when it sees fit, and too late for a reader that goes on to write.
+
+    https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
+    """
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("tidewaiter_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

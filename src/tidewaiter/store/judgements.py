@@ -1,0 +1,84 @@
+"""What is known of each distinct package, and which have still to be judged."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, select
+
+from tidewaiter.model.fleet import State
+from tidewaiter.model.package import Package
+from tidewaiter.store.database import insert
+from tidewaiter.store.encoding import packed_judgement, read_judgement
+from tidewaiter.store.packages import Reader
+from tidewaiter.store.records import JudgedPackage, PackageJudgement
+from tidewaiter.store.schema import (
+    advisories,
+    image_parcel,
+    judgement,
+    listing,
+    package,
+    parcel_package,
+)
+
+
+def to_judge(connection: Connection, database: str, run: int, limit: int) -> Sequence[tuple[int, Package]]:
+    """Packages of the run's images that were not judged by this advisory database."""
+    judged = exists().where(
+        judgement.c.package == package.c.id,
+        judgement.c.advisories == select(advisories.c.id).where(advisories.c.identity == database).scalar_subquery(),
+    )
+    query = select(package.c.id, package.c.content, package.c.distro).where(~judged, _held(run))
+    reader = Reader(connection)
+    rows = connection.execute(query.order_by(package.c.id).limit(limit)).all()
+    return [(row.id, reader.package(row.content, row.distro)) for row in rows]
+
+
+def _held(run: int) -> "ColumnElement[bool]":
+    """Whether an image that the run scanned holds the package."""
+    return exists().where(
+        parcel_package.c.package == package.c.id,
+        image_parcel.c.parcel == parcel_package.c.parcel,
+        listing.c.image == image_parcel.c.image,
+        listing.c.settled == run,
+        listing.c.state == State.SCANNED.value,
+    )
+
+
+def keep(connection: Connection, database: str, judged: Sequence[PackageJudgement]) -> None:
+    """Keeps what is known of these packages, instead of what was."""
+    number = _number(connection, database)
+    rows = [
+        {"package": each.package, "advisories": number, "content": packed_judgement(each.findings, each.gaps)}
+        for each in judged
+    ]
+    if rows:
+        statement = insert(connection, judgement)
+        change = {name: statement.excluded[name] for name in ("advisories", "content")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["package"], set_=change), rows)
+
+
+def _number(connection: Connection, database: str) -> int:
+    connection.execute(insert(connection, advisories).values(identity=database).on_conflict_do_nothing())
+    query = select(advisories.c.id).where(advisories.c.identity == database)
+    number: int = connection.execute(query).scalar_one()
+    return number
+
+
+def judged(connection: Connection, run: int, database: str, after: int, limit: int) -> Sequence[JudgedPackage]:
+    """Packages of the run's images with findings or gaps, by number, from the one behind `after` on."""
+    reader = Reader(connection)
+    found = []
+    for row in connection.execute(_with_findings(run, database, after).limit(limit)):
+        held = reader.package(row.content, row.distro)
+        findings, gaps = read_judgement(row.judged, held)
+        found.append(JudgedPackage(id=row.id, package=held, findings=findings, gaps=gaps))
+    return found
+
+
+def _with_findings(run: int, database: str, after: int) -> "Select[tuple[int, str, int | None, bytes]]":
+    return (
+        select(package.c.id, package.c.content, package.c.distro, judgement.c.content.label("judged"))
+        .join(judgement, judgement.c.package == package.c.id)
+        .join(advisories, advisories.c.id == judgement.c.advisories)
+        .where(package.c.id > after, advisories.c.identity == database, judgement.c.content.is_not(None), _held(run))
+        .order_by(package.c.id)
+    )

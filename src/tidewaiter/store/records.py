@@ -1,0 +1,115 @@
+"""What the store takes and gives, beyond the nouns of the model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidewaiter.model.cloud import ImageDetail, Registry
+from tidewaiter.model.finding import Finding
+from tidewaiter.model.fleet import Kind, Outcome
+from tidewaiter.model.gap import Gap
+from tidewaiter.model.image import Digest, Platform
+from tidewaiter.model.package import Package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegun:
+    """A run that was begun; `continued` tells that the last one of its scope did not come to its end."""
+
+    id: int
+    continued: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run. `finished` is None for one that is under way, or was ended from outside; times are in UTC."""
+
+    id: int
+    command: str
+    scope: str
+    started: datetime
+    finished: datetime | None
+    continued: bool
+    layers_read: int
+    bytes_pulled: int
+    looked: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A tag that names another manifest than before."""
+
+    tag: str
+    old: Digest
+    new: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How a manifest of a repository ended.
+
+    `image` is the digest under which its inventory is kept, None where there is none. `indexes` are those of the
+    repository that list it; `tags` its own and theirs.
+    """
+
+    digest: Digest
+    kind: Kind
+    outcome: Outcome
+    platform: Platform | None = None
+    image: Digest | None = None
+    indexes: tuple[Digest, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """A manifest as a run found it in a repository. Its outcome is PENDING where the run did not come to it."""
+
+    registry: Registry
+    repository: str
+    detail: ImageDetail
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageContents:
+    """What an image holds: the number of each package with that of the layer that brought it, -1 for none.
+
+    `distro` is "" where it is not known. `gaps` are those of its inventory.
+    """
+
+    digest: Digest
+    distro: str
+    layers: tuple[Digest, ...]
+    packages: Sequence[tuple[int, int]]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageJudgement:
+    """What advisories say of a distinct package, by its number."""
+
+    package: int
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedPackage:
+    """A distinct package with what is known of it; the findings' package is this one."""
+
+    id: int
+    package: Package
+    findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedTag:
+    """A tag of a repository that names another manifest than before the run; `repository` has the host."""
+
+    repository: str
+    tag: str
+    old: Digest
+    new: Digest
