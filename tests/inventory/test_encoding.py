@@ -19,6 +19,7 @@ from tidewaiter.model.package import (
     Extraction,
     FileInventory,
     Inventory,
+    LayerCost,
     LayerInventory,
     LayerTree,
     Location,
@@ -45,13 +46,14 @@ TIMES = st.datetimes(timezones=st.none() | st.just(UTC) | ZONES)
 GAPS = st.lists(
     whole(Gap, stage=st.sampled_from(Stage), why=st.sampled_from(Why), subject=TEXT, detail=TEXT), max_size=3
 ).map(tuple)
+SIZES = st.integers(0, 1 << 60)
 LAYERS = whole(
     Layer,
     index=st.integers(0, 5),
     digest=DIGESTS,
     diff_id=st.none() | DIGESTS,
     media_type=TEXT,
-    size=st.integers(0, 1 << 60),
+    size=SIZES,
     created_by=TEXT,
 )
 DISTROS = whole(
@@ -118,7 +120,9 @@ LAYER_INVENTORIES = whole(
     ),
     files=st.lists(whole(FileInventory, path=TEXT, extractor=TEXT, extraction=EXTRACTIONS), max_size=3).map(tuple),
     gaps=GAPS,
-    size=st.integers(0, 1 << 60),
+    size=SIZES,
+    stored=SIZES,
+    cost=whole(LayerCost, unpacked=SIZES, names=SIZES, looked=SIZES, kept=SIZES),
 )
 NOTHING = LayerInventory(digest=None, verified=True, fingerprint="f", tree=LayerTree())
 LAYER = Layer(index=0, digest=Digest("sha256", "a" * 64), created_by="RUN " + "x" * 100_000)

@@ -38,12 +38,18 @@ class Collector(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRead:
-    """What is known of a layer after one pass. `size` is the number of bytes unpacked."""
+    """What is known of a layer after one pass.
+
+    `size` is the number of bytes unpacked, `stored` that of stored bytes that were read; `names` is what its names
+    count against the ceiling of an image.
+    """
 
     tree: LayerTree
     gaps: tuple[Gap, ...]
     verified: bool
     size: int
+    stored: int
+    names: int
 
 
 def read_layer(
@@ -112,11 +118,20 @@ class _Reading:
     def _gap(self, why: Why, what: str) -> None:
         self._gaps.append(Gap(stage=Stage.IMAGE, why=why, subject=layer_name(self._layer), detail=f"{what}."))
 
-    def _outcome(self, *, verified: bool) -> LayerRead:
-        bad = self._names.bad()
+    def _outcome(self, *, stored: int, verified: bool) -> LayerRead:
+        names = self._names
+        bad = names.bad()
         if bad:
             self._gap(Why.MALFORMED, bad)
-        return LayerRead(tree=self._names.tree(), gaps=tuple(self._gaps), verified=verified, size=self._size)
+        weight = names.weight
+        return LayerRead(
+            tree=names.tree(),
+            gaps=tuple(self._gaps),
+            verified=verified,
+            size=self._size,
+            stored=stored,
+            names=weight,
+        )
 
 
 class _Hop(_Reading):
@@ -131,7 +146,7 @@ class _Hop(_Reading):
         except OSError as error:
             raise SourceError(f"it cannot be read: {error.strerror}", where=layer_name(self._layer)) from error
         self._advance(self._layer.size or size)
-        return self._outcome(verified=False)
+        return self._outcome(stored=size, verified=False)
 
     def _hop(self, handle: int, offset: int, size: int) -> None:
         self._size = size
@@ -157,7 +172,7 @@ class _Pass(_Reading):
             whole = self._unpack()
             if whole is not None:
                 self._stored.drain()
-        return self._outcome(verified=self._verified(whole=whole))
+        return self._outcome(stored=self._stored.size, verified=self._verified(whole=whole))
 
     def _unpack(self) -> bool | None:
         """Walk the layer. True if all of it was unpacked, False if it is broken, None if a limit ended it."""

@@ -71,10 +71,15 @@ class Names:
         most = self._limits.entries
         if self.count > most:
             raise LimitError(f"it has more than {most:,} names", limit="entries")
-        size = self._records.tell() + self._link_bytes
+        size = self.weight
         self._budget.name(size - self._counted)
         self._counted = size
         return min(self.count + _PORTION, most)
+
+    @property
+    def weight(self) -> int:
+        """What the names noted so far take, in bytes."""
+        return self._records.tell() + self._link_bytes
 
     def tree(self) -> LayerTree:
         """The names noted so far."""

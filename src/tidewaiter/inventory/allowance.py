@@ -32,9 +32,8 @@ class Allowance:
                 what = f"the files to look into have more than {self._looked_ceiling:,} bytes together"
                 raise LimitError(what, limit="looked_bytes")
 
-    def keep(self, extraction: Extraction) -> None:
-        """Count what a file says. Raises LimitError where there is no room for it."""
-        size = _size(extraction)
+    def keep(self, size: int) -> None:
+        """Count what a file says, by its `weight`. Raises LimitError where there is no room for it."""
         with self._lock:
             if self._inventory + size > self._inventory_ceiling:
                 what = f"what the files say takes more than {self._inventory_ceiling:,} bytes"
@@ -42,7 +41,8 @@ class Allowance:
             self._inventory += size
 
 
-def _size(extraction: Extraction) -> int:
+def weight(extraction: Extraction) -> int:
+    """How many bytes it takes to keep what a file says."""
     packages = sum(map(_package, extraction.packages))
     owned = _OWNED * len(extraction.owned) + sum(map(len, extraction.owned))
     return _FILE + packages + owned + sum(map(_gap, extraction.gaps))

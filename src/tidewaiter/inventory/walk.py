@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tidewaiter.errors import LimitError, MalformedError, TidewaiterError
-from tidewaiter.inventory.allowance import Allowance
+from tidewaiter.inventory.allowance import Allowance, weight
 from tidewaiter.inventory.distro import DistroFiles
 from tidewaiter.inventory.extractor import Extractor
 from tidewaiter.model.gap import Gap, Stage, Why
@@ -61,7 +61,8 @@ class Collector:
     `where` is what gaps call the layer ("" for a folder). A file beyond `file_bytes`, or beyond its extractor's own
     ceiling, is not taken but a gap; an extractor that fails leaves a gap, and the other files go on. So do files beyond
     the image's `allowance`, together (in `gaps`, since they count even where another layer hides such a file). Of
-    several files at one path the last counts, as it does when they are unpacked.
+    several files at one path the last counts, as it does when they are unpacked. `looked` and `kept` tell what all of
+    them counted against the allowance.
     """
 
     def __init__(self, interest: Interest, *, where: str, file_bytes: int, allowance: Allowance) -> None:
@@ -71,6 +72,8 @@ class Collector:
         self._interest = interest
         self._where = where
         self._file_bytes = file_bytes
+        self.looked = 0
+        self.kept = 0
 
     @property
     def files(self) -> tuple[FileInventory, ...]:
@@ -106,6 +109,7 @@ class Collector:
         return min(extractor.ceiling, self._file_bytes)
 
     def _look(self, extractor: Extractor, path: str, content: bytes) -> None:
+        self.looked += len(content)
         try:
             self._allowance.look(len(content))
         except LimitError as error:
@@ -130,8 +134,10 @@ class Collector:
         return Extraction(gaps=(file_gap(why, path, self._where, detail),))
 
     def _keep(self, extractor: Extractor, path: str, extraction: Extraction) -> None:
+        size = weight(extraction)
+        self.kept += size
         try:
-            self._allowance.keep(extraction)
+            self._allowance.keep(size)
         except LimitError as error:
             self._refuse(path, error)
         else:

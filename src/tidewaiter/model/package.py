@@ -112,10 +112,33 @@ class LayerTree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCost:
+    """What the reading of a layer counts against the ceilings of an image, in bytes.
+
+    `unpacked` is what passed, `names` what its names take; `looked` the files that were looked into, and `kept` what is
+    kept of them, both with those that a ceiling refused.
+    """
+
+    unpacked: int = 0
+    names: int = 0
+    looked: int = 0
+    kept: int = 0
+
+    def __add__(self, other: "LayerCost") -> "LayerCost":
+        return LayerCost(
+            unpacked=self.unpacked + other.unpacked,
+            names=self.names + other.names,
+            looked=self.looked + other.looked,
+            kept=self.kept + other.kept,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerInventory:
     """What one layer holds. Its key in any store is (`digest`, `fingerprint`), and only if `verified`.
 
-    `fingerprint` names the extractors and their versions. `size` is the number of bytes unpacked.
+    `fingerprint` names the extractors and their versions. `size` is the number of bytes unpacked, `stored` that of the
+    stored bytes that were read.
     """
 
     digest: Digest | None
@@ -125,6 +148,8 @@ class LayerInventory:
     files: tuple[FileInventory, ...] = ()
     gaps: tuple[Gap, ...] = ()
     size: int = 0
+    stored: int = 0
+    cost: LayerCost = LayerCost()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
