@@ -22,9 +22,6 @@ from tidewaiter.store.address import Address
 
 _T = TypeVar("_T")
 
-CHUNK = 500
-"""How many values one statement names: SQLite and PostgreSQL both take more, and need no longer for it."""
-
 _TRIES = 5
 _PATIENCE_MS = 60_000
 _CACHE_KIB = 32_768
@@ -35,6 +32,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA cache_size = -{_CACHE_KIB}",
 )
+# Readers wait for each other rather than fail: each is done in milliseconds.
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "pool_timeout": 600, "hide_parameters": True}
 _KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 
 
@@ -64,7 +63,7 @@ class Database:
             return self._tried(work, writing=True)
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
-        """What `work` gives, all of it seen at one moment where it is one statement. Raises StoreError."""
+        """What `work` gives, all of it seen as it was at one moment. Raises StoreError."""
         return self._tried(work, writing=False)
 
     def _tried(self, work: Callable[[Connection], _T], *, writing: bool) -> _T:
@@ -78,7 +77,10 @@ class Database:
             return self._once(work, writing=writing)
 
     def _once(self, work: Callable[[Connection], _T], *, writing: bool) -> _T:
-        with self.engine.connect().execution_options(tidewaiter_writes=writing) as connection, connection.begin():
+        options: dict[str, Any] = {"tidewaiter_writes": writing}
+        if not writing and self.address.path is None:
+            options["isolation_level"] = "REPEATABLE READ"
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
     @contextmanager
@@ -113,7 +115,7 @@ def _engine(address: Address) -> Engine:
     try:
         arguments = {**_KEEPALIVE, "connect_timeout": 30, "application_name": "tidewaiter"}
         given = {name: value for name, value in arguments.items() if name not in address.url.query}
-        return create_engine(address.url, pool_pre_ping=True, connect_args=given, hide_parameters=True)
+        return create_engine(address.url, pool_pre_ping=True, connect_args=given, **_POOL)
     except ModuleNotFoundError:
         what, advice = "needs the driver of PostgreSQL", "Install it with `pip install 'tidewaiter[postgresql]'`"
         raise StoreError(what, where=address.shown, advice=advice) from None
@@ -126,7 +128,7 @@ def _file_engine(address: Address, path: Path) -> Engine:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from None
-    engine = create_engine(address.url, hide_parameters=True, connect_args={"timeout": _PATIENCE_MS / 1000})
+    engine = create_engine(address.url, connect_args={"timeout": _PATIENCE_MS / 1000}, **_POOL)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

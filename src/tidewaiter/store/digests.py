@@ -1,22 +1,13 @@
 """Manifests by number: each digest stands in the store once."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
 from tidewaiter.model.image import Digest
-from tidewaiter.store.database import CHUNK, insert
+from tidewaiter.store.database import insert
+from tidewaiter.store.keys import chunks
 from tidewaiter.store.schema import manifest
-
-_T = TypeVar("_T")
-
-
-def chunks(values: Iterable[_T]) -> Iterator[Sequence[_T]]:
-    """The distinct values, as many at a time as one statement names."""
-    distinct = list(dict.fromkeys(values))
-    for start in range(0, len(distinct), CHUNK):
-        yield distinct[start : start + CHUNK]
 
 
 def known(connection: Connection, digests: Iterable[Digest]) -> Mapping[Digest, int]:

@@ -11,8 +11,9 @@ from tidewaiter.model.image import Digest, ImageIdentity
 from tidewaiter.model.package import Inventory, Package
 from tidewaiter.store import packages
 from tidewaiter.store.database import insert
-from tidewaiter.store.digests import chunks, numbered
+from tidewaiter.store.digests import numbered
 from tidewaiter.store.encoding import read, spelled
+from tidewaiter.store.keys import by_key, chunks
 from tidewaiter.store.schema import image, image_parcel, manifest, parcel, parcel_package
 
 NO_LAYER = -1
@@ -101,8 +102,7 @@ def keep(connection: Connection, kept: Bundle) -> None:
 
 
 def _kept_parcels(connection: Connection, wanted: Sequence[Parcel]) -> Mapping[bytes, int]:
-    query = select(parcel.c.key, parcel.c.id).where(parcel.c.key.in_([each.key for each in wanted]))
-    found = {row.key: row.id for row in connection.execute(query)}
+    found = by_key(connection, parcel, [each.key for each in wanted])
     new = [each for each in wanted if each.key not in found]
     described = [packages.described(each.packages) for each in new]
     numbers = packages.numbered(connection, [one for those in described for one in those])

@@ -9,7 +9,7 @@ from tidewaiter.model.package import Package
 from tidewaiter.store.database import insert
 from tidewaiter.store.encoding import packed_judgement, read_judgement
 from tidewaiter.store.packages import Reader
-from tidewaiter.store.records import JudgedPackage, PackageJudgement
+from tidewaiter.store.records import Judged, PackageJudgement
 from tidewaiter.store.schema import (
     advisories,
     image_parcel,
@@ -63,14 +63,14 @@ def _number(connection: Connection, database: str) -> int:
     return number
 
 
-def judged(connection: Connection, run: int, database: str, after: int, limit: int) -> Sequence[JudgedPackage]:
+def judged(connection: Connection, run: int, database: str, after: int, limit: int) -> Sequence[Judged]:
     """Packages of the run's images with findings or gaps, by number, from the one behind `after` on."""
     reader = Reader(connection)
     found = []
     for row in connection.execute(_with_findings(run, database, after).limit(limit)):
         held = reader.package(row.content, row.distro)
         findings, gaps = read_judgement(row.judged, held)
-        found.append(JudgedPackage(id=row.id, package=held, findings=findings, gaps=gaps))
+        found.append(Judged(package=row.id, subject=held, findings=findings, gaps=gaps))
     return found
 
 

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Insert, bindparam, select, update
 from tidewaiter.model.cloud import ImageDetail
 from tidewaiter.model.image import Descriptor, Digest
 from tidewaiter.store.database import insert
-from tidewaiter.store.digests import chunks, numbered
+from tidewaiter.store.digests import numbered
 from tidewaiter.store.encoding import read_children, spelled, spelled_digests
+from tidewaiter.store.keys import chunks
 from tidewaiter.store.records import Moved, Settled
 from tidewaiter.store.schema import listing, manifest, tag
 

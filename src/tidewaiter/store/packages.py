@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from tidewaiter.model.package import Distro, Package
 from tidewaiter.store.database import insert
-from tidewaiter.store.digests import chunks
 from tidewaiter.store.encoding import read_distro, read_package, spelled_distro, spelled_package
+from tidewaiter.store.keys import by_key
 from tidewaiter.store.schema import distro, package
 
 
@@ -54,9 +54,9 @@ def _key(content: str, more: bytes = b"") -> bytes:
 
 def numbered(connection: Connection, wanted: Iterable[Described]) -> Mapping[bytes, int]:
     """A number for each, by its key."""
-    by_key = {each.key: each for each in wanted}
-    found = _known(connection, package, by_key)
-    new = [by_key[key] for key in sorted(by_key.keys() - found.keys())]
+    distinct = {each.key: each for each in wanted}
+    found = by_key(connection, package, distinct)
+    new = [distinct[key] for key in sorted(distinct.keys() - found.keys())]
     if not new:
         return found
     homes = _homes(connection, new)
@@ -64,28 +64,20 @@ def numbered(connection: Connection, wanted: Iterable[Described]) -> Mapping[byt
         {**each.columns, "distro": None if each.distro_key is None else homes[each.distro_key]} for each in new
     ]
     connection.execute(insert(connection, package).on_conflict_do_nothing(), rows)
-    return {**found, **_known(connection, package, [each.key for each in new])}
+    return {**found, **by_key(connection, package, [each.key for each in new])}
 
 
 def _homes(connection: Connection, new: Iterable[Described]) -> Mapping[bytes, int]:
     """The numbers of the packages' releases, by key."""
     releases = {each.distro_key: each.distro for each in new if each.distro_key and each.distro}
-    found = _known(connection, distro, releases)
+    found = by_key(connection, distro, releases)
     rows = [
         {"key": key, "title": str(releases[key]), "content": spelled_distro(releases[key])}
         for key in sorted(releases.keys() - found.keys())
     ]
     if rows:
         connection.execute(insert(connection, distro).on_conflict_do_nothing(), rows)
-    return _known(connection, distro, releases)
-
-
-def _known(connection: Connection, table: Table, keys: Iterable[bytes]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for some in chunks(keys):
-        rows = connection.execute(select(table.c.id, table.c.key).where(table.c.key.in_(some)))
-        found.update((row.key, row.id) for row in rows)
-    return found
+    return by_key(connection, distro, releases)
 
 
 class Reader:

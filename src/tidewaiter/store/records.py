@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from tidewaiter.model.cloud import ImageDetail, Registry
 from tidewaiter.model.finding import Finding
@@ -96,18 +97,17 @@ class PackageJudgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedPackage:
-    """A distinct package with what is known of it; the findings' package is this one."""
+class Judged:
+    """What is known of the distinct package numbered `package`; `subject` is that one, as in its findings."""
 
-    id: int
-    package: Package
+    package: int
+    subject: Package
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovedTag:
-    """A tag of a repository that names another manifest than before the run; `repository` has the host."""
+class MovedTag(NamedTuple):
+    """A tag that names another manifest than before a run; `repository` has the host."""
 
     repository: str
     tag: str

@@ -20,7 +20,7 @@ from tidewaiter.store.lock import locked
 from tidewaiter.store.migration import migrate
 from tidewaiter.store.records import (
     ImageContents,
-    JudgedPackage,
+    Judged,
     ManifestRow,
     Moved,
     MovedTag,
@@ -29,6 +29,19 @@ from tidewaiter.store.records import (
     RunRow,
     Settled,
 )
+
+__all__ = [
+    "ImageContents",
+    "Judged",
+    "ManifestRow",
+    "Moved",
+    "MovedTag",
+    "PackageJudgement",
+    "RunBegun",
+    "RunRow",
+    "Settled",
+    "Store",
+]
 
 _T = TypeVar("_T")
 _JUDGED_A_PAGE = 500
@@ -177,12 +190,12 @@ class Store:
         """What the images hold that the run scanned, each image once."""
         return self._paged(surveys.Contents(run).page)
 
-    def judgements(self, run: int, database: str) -> Iterator[JudgedPackage]:
+    def judgements(self, run: int, database: str) -> Iterator[Judged]:
         """The packages of the run's images in which this advisory database found something, or could not tell."""
 
-        def page(connection: Connection, after: int) -> tuple[Sequence[JudgedPackage], int]:
+        def page(connection: Connection, after: int) -> tuple[Sequence[Judged], int]:
             found = judgements.judged(connection, run, database, after, _JUDGED_A_PAGE)
-            return found, found[-1].id if found else after
+            return found, found[-1].package if found else after
 
         return self._paged(page)
 

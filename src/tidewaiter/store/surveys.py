@@ -16,8 +16,8 @@ from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Digest
 from tidewaiter.store import runs
 from tidewaiter.store.coverage import registry_of
-from tidewaiter.store.digests import chunks
 from tidewaiter.store.encoding import read_digests, read_names, read_platform
+from tidewaiter.store.keys import chunks
 from tidewaiter.store.records import ImageContents, ManifestRow, MovedTag, Settled
 from tidewaiter.store.schema import image, image_parcel, listing, manifest, parcel_package, registry, repository, tag
 
