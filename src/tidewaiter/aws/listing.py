@@ -19,7 +19,7 @@ RepositoryName = Annotated[
     msgspec.Meta(
         min_length=2,
         max_length=256,
-        pattern=r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$",
+        pattern=r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z",
     ),
 ]
 """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_Repository.html"""

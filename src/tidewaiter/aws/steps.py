@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -28,7 +28,7 @@ class Step:
     run: Callable[[], Stepped]
 
 
-def walk(steps: Iterable[Step], *, done: Callable[[], None], width: int = WIDTH) -> Iterator[Found]:
+def walk(steps: Iterable[Step], *, done: Callable[[], None], width: int = WIDTH) -> Generator[Found, None, None]:
     """What all steps and their following steps come upon, as they do; `done` is called for each account.
 
     Not more than `width` steps run ahead of the taker. An error in a step ends the walk and is raised. No thread is
