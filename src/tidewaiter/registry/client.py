@@ -108,6 +108,20 @@ class RegistryClient:
 
         return open_stream(ask, size, self._waiting, f"{reference.registry}: {what}")
 
+    def address(self, reference: Reference, digest: Digest) -> tuple[str, Mapping[str, str]]:
+        """Where the blob's bytes can be had now, and the headers to ask with.
+
+        That is where the registry redirects to, to be asked without an authorization; or the registry's own address,
+        with the authorization that it wants.
+        """
+        what = f"blob {digest} in {reference.repository}"
+        answer, address, headers = self._answered(reference, blob_path(reference.repository, digest), {})
+        location = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
+        if answer.status != HTTPStatus.OK and not location:
+            raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
+        let_go(answer)
+        return self._redirected(location, address, headers) if location else (address, headers)
+
     def tags(self, reference: Reference) -> Iterator[str]:
         """The repository's tags, page by page."""
         path = f"{tags_path(reference.repository)}?n=1000"
@@ -141,6 +155,12 @@ class RegistryClient:
 
     def _send(self, reference: Reference, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """The answer of the registry, or of where it redirects to, after what it asked for was shown."""
+        return self._followed(*self._answered(reference, path, headers))
+
+    def _answered(
+        self, reference: Reference, path: str, headers: Mapping[str, str]
+    ) -> tuple[urllib3.BaseHTTPResponse, str, Mapping[str, str]]:
+        """The registry's own answer, with the address and the headers that it was asked with in the end."""
         registry, repository = reference.registry, reference.repository
         address = self._base(registry) + path
         authorization = self._authorizer.header(registry, repository)
@@ -148,7 +168,7 @@ class RegistryClient:
             sent = {**headers, "Authorization": authorization} if authorization else dict(headers)
             answer = self._transport.send("GET", address, sent)
             if answer.status != HTTPStatus.UNAUTHORIZED:
-                return self._followed(answer, address, sent)
+                return answer, address, sent
             challenges = answer.headers.get("WWW-Authenticate", "")
             let_go(answer)
             authorization = self._authorizer.renew(registry, repository, challenges, authorization)
@@ -157,20 +177,25 @@ class RegistryClient:
     def _followed(
         self, answer: urllib3.BaseHTTPResponse, address: str, headers: Mapping[str, str]
     ) -> urllib3.BaseHTTPResponse:
-        """The answer at the end of redirects. The authorization goes no further than its own host."""
+        """The answer at the end of redirects."""
         host = urlsplit(address).netloc
         for _ in range(_MOST_REDIRECTS):
             location = answer.headers.get("Location", "")
             if answer.status not in _REDIRECTS or not location:
                 return answer
             let_go(answer)
-            target = resolve(location, address)
-            if not same_origin(target, address):
-                headers = {name: value for name, value in headers.items() if name != "Authorization"}
-            self._allow(target, host)
-            answer, address = self._transport.send("GET", target, headers), target
+            address, headers = self._redirected(location, address, headers)
+            answer = self._transport.send("GET", address, headers)
         let_go(answer)
         raise RegistryError("its redirects do not end", where=host)
+
+    def _redirected(self, location: str, address: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+        """Where a redirect leads, and what is sent there: the authorization goes no further than its own host."""
+        target = resolve(location, address)
+        if not same_origin(target, address):
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        self._allow(target, urlsplit(address).netloc)
+        return target, headers
 
     def _allow(self, target: str, host: str) -> None:
         if not is_guarded(target, insecure=self._insecure):
