@@ -172,6 +172,8 @@ class PublicHost:
         except (HTTPClientError, HTTPError, OSError) as error:
             what = f"the registry does not answer ({type(error).__name__})"
             raise CloudError(what, where=self._host, retry=True) from error
+        if whole and len(body) < min(_LARGEST, int(answer.headers.get("Content-Length") or 0)):
+            raise CloudError("the connection ended in the middle of an answer", where=self._host, retry=True)
         return _Answer(status=answer.status_code, headers=answer.headers, body=body)
 
     def _session(self) -> Any:
