@@ -286,3 +286,34 @@ CLEAN_FLEET = replace(
     hidden=0,
 )
 EMPTY_FLEET = FleetReport(run=RunSummary(id=1, command="tidewaiter ecr scan", started=RUN.started))
+
+
+def _foreseen(image: FleetImage) -> FleetImage:
+    """The image before a run: nothing is known of what is in it."""
+    wanted = image.outcome.state is State.SCANNED
+    return FleetImage(
+        registry=image.registry,
+        repository=image.repository,
+        digest=image.digest,
+        tags=image.tags,
+        kind=image.kind,
+        outcome=Outcome(state=State.PENDING) if wanted else image.outcome,
+        pushed=image.pushed,
+        pulled=image.pulled,
+        size=image.size,
+    )
+
+
+SURVEY = FleetReport(
+    run=RunSummary(id=0, command="tidewaiter org list", started=RUN.started, identity=IDENTITY),
+    accounts=tuple(
+        replace(
+            account,
+            registries=tuple(
+                replace(each, scanned=0, pending=each.scanned + each.pending) for each in account.registries
+            ),
+        )
+        for account in SMALL_FLEET.accounts
+    ),
+    images=tuple(map(_foreseen, SMALL_FLEET.images)),
+)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tidewaiter.report
-from fleet_samples import SMALL_FLEET
+from fleet_samples import SMALL_FLEET, SURVEY
 from report_samples import EMPTY, INVENTORY, SMALL
 from tidewaiter.errors import UsageError
 from tidewaiter.report import catalog
@@ -21,6 +21,7 @@ from tidewaiter.report.catalog import (
     render_fleet,
     render_inventories,
     render_reports,
+    render_survey,
     written_at,
 )
 
@@ -29,13 +30,14 @@ def test_every_module_that_renders_is_in_the_list() -> None:
     folder = Path(tidewaiter.report.__file__).parent
     rendering = {path.stem for path in folder.glob("*.py") if "\ndef render" in path.read_text(encoding="utf-8")}
     of_fleets = {f"fleet_{format_.name}" for format_ in FORMATS if format_.fleet}
-    assert rendering - {"catalog"} == {format_.name for format_ in FORMATS} | of_fleets
+    of_surveys = {f"survey_{format_.name}" for format_ in FORMATS if format_.survey}
+    assert rendering - {"catalog"} == {format_.name for format_ in FORMATS} | of_fleets | of_surveys
 
 
 def test_every_format_has_a_golden_file() -> None:
     golden = {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()}
     assert {"table-80.txt", "report.json", "report.cdx.json", "inventory.cdx.json", "inventory.spdx.json"} <= golden
-    assert {"fleet-80.txt", "fleet.json"} <= golden
+    assert {"fleet-80.txt", "fleet.json", "survey-80.txt", "survey.json"} <= golden
 
 
 @pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.reports])
@@ -53,6 +55,11 @@ def test_every_format_of_fleets_renders(name: str) -> None:
     assert "CVE-2024-0727" in render_fleet(SMALL_FLEET, name)
 
 
+@pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.survey])
+def test_every_format_of_surveys_renders(name: str) -> None:
+    assert "shop/checkout" in render_survey(SURVEY, name)
+
+
 def test_unknown_formats_and_those_that_cannot_hold_it_are_refused() -> None:
     with pytest.raises(UsageError, match=r"no such format here: spdx\. Choose one of: table, json, cyclonedx"):
         render_reports([SMALL], "spdx")
@@ -62,6 +69,8 @@ def test_unknown_formats_and_those_that_cannot_hold_it_are_refused() -> None:
         render_reports([SMALL], "pdf")
     with pytest.raises(UsageError, match=r"no such format here: cyclonedx\. Choose one of: table, json"):
         render_fleet(SMALL_FLEET, "cyclonedx")
+    with pytest.raises(UsageError, match=r"no such format here: spdx\. Choose one of: table, json"):
+        render_survey(SURVEY, "spdx")
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -1,7 +1,7 @@
-"""The JSON document `tidewaiter/fleet/1`, as it stands in a file: all that a run says of a fleet.
+"""The JSON documents `tidewaiter/fleet/1` and `tidewaiter/survey/1`, as they stand in a file.
 
-What `report/fleet_json.py` writes. Within version 1 keys are only ever added. None is written as null and means "not
-known".
+What `report/fleet_json.py` and `report/survey_json.py` write. Within version 1 keys are only ever added. None is
+written as null and means "not known".
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from datetime import datetime
 from tidewaiter.model.document import FeedEntry, FindingEntry, FixEntry, GapEntry, PackageEntry
 
 FLEET = "tidewaiter/fleet/1"
+SURVEY = "tidewaiter/survey/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +205,35 @@ class FleetDocument:
     gaps: tuple[GapCountEntry, ...]
     feeds: tuple[FeedEntry, ...]
     hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyImageEntry:
+    """A manifest of a repository as it is listed: `pending` if it would be scanned."""
+
+    reference: str
+    account: str
+    region: str
+    registry: str
+    repository: str
+    digest: str
+    tags: tuple[str, ...]
+    kind: str
+    state: str
+    why: str | None
+    detail: str
+    pushed: datetime | None
+    pulled: datetime | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyDocument:
+    """What a run would look at."""
+
+    schema: str
+    command: str
+    listed: datetime
+    identity: IdentityEntry | None
+    accounts: tuple[AccountEntry, ...]
+    images: tuple[SurveyImageEntry, ...]

@@ -32,7 +32,8 @@ class Canvas:
 class Format:
     """A format: its name on the command line, and what it can hold (None: not offered for that).
 
-    `several` tells whether one document holds several images; a fleet's is a document of its own.
+    `several` tells whether one document holds several images. A fleet's report, and the survey of one (a report in
+    which what would be scanned is pending), are documents of their own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Format:
     reports: Callable[[Sequence[Report], Canvas], str] | None = None
     inventories: Callable[[Sequence[Inventory]], str] | None = None
     fleet: Callable[[FleetReport, Canvas], str] | None = None
+    survey: Callable[[FleetReport, Canvas], str] | None = None
 
 
 def _table(reports: Sequence[Report], canvas: Canvas) -> str:
@@ -73,6 +75,18 @@ def _fleet_json(report: FleetReport, _canvas: Canvas) -> str:
     return fleet_json.render(report)
 
 
+def _survey_table(survey: FleetReport, canvas: Canvas) -> str:
+    from tidewaiter.report import survey_table
+
+    return survey_table.render(survey, width=canvas.width, colour=canvas.colour)
+
+
+def _survey_json(survey: FleetReport, _canvas: Canvas) -> str:
+    from tidewaiter.report import survey_json
+
+    return survey_json.render(survey)
+
+
 def _cyclonedx(reports: Sequence[Report], _canvas: Canvas) -> str:
     from tidewaiter.report import cyclonedx
 
@@ -98,6 +112,7 @@ FORMATS: tuple[Format, ...] = (
         several=True,
         reports=_table,
         fleet=_fleet_table,
+        survey=_survey_table,
     ),
     Format(
         name="json",
@@ -106,6 +121,7 @@ FORMATS: tuple[Format, ...] = (
         reports=_json,
         inventories=_json_inventories,
         fleet=_fleet_json,
+        survey=_survey_json,
     ),
     Format(
         name="cyclonedx",
@@ -121,6 +137,7 @@ _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 REPORT_FORMATS = tuple(format_.name for format_ in FORMATS if format_.reports)
 INVENTORY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.inventories)
 FLEET_FORMATS = tuple(format_.name for format_ in FORMATS if format_.fleet)
+SURVEY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.survey)
 
 
 def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:
@@ -150,6 +167,14 @@ def render_fleet(report: FleetReport, name: str, *, to_file: bool = False) -> st
     if format_ is None or format_.fleet is None:
         raise _unknown(name, FLEET_FORMATS)
     return format_.fleet(report, Canvas() if to_file else canvas_of_stdout())
+
+
+def render_survey(survey: FleetReport, name: str, *, to_file: bool = False) -> str:
+    """What a run would look at, in the format of that name. Raises UsageError for a format that cannot hold it."""
+    format_ = _BY_NAME.get(name)
+    if format_ is None or format_.survey is None:
+        raise _unknown(name, SURVEY_FORMATS)
+    return format_.survey(survey, Canvas() if to_file else canvas_of_stdout())
 
 
 def check_count(name: str, images: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from tidewaiter.model.cloud import Registry
 from tidewaiter.model.fleet import AccountCoverage, RegistryCoverage
@@ -11,16 +12,30 @@ from tidewaiter.report.layout import Cell, Style, clean
 from tidewaiter.report.page import Page, Row, titled
 
 _TITLES = titled("Account", "Region", "Repos", "Found", "Scanned", "Skipped", "Failed", right=(2, 3, 4))
+_FORESEEN = titled("Account", "Region", "Repos", "Found", "To scan", "Skipped", "Failed", right=(2, 3, 4))
 _LEAST = (12, 10, 5, 5, 7, 14, 10)
+
+
+def foreseen_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]:
+    """The same before a run: those that are pending are to be scanned."""
+    foreseen = [
+        replace(each, registries=tuple(replace(one, scanned=one.pending, pending=0) for one in each.registries))
+        for each in accounts
+    ]
+    return _lines(_FORESEEN, foreseen, page)
 
 
 def coverage_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]:
     """A row a registry, below its account, and one for all of them together."""
+    return _lines(_TITLES, accounts, page)
+
+
+def _lines(titles: Row, accounts: Sequence[AccountCoverage], page: Page) -> list[str]:
     rows = [row for account in accounts for row in _account(account)]
     registries = [registry for account in accounts for registry in account.registries]
     if len(registries) > 1:
         rows.append(_sum(registries))
-    return page.columns(_TITLES, rows, _LEAST) if rows else ["  nothing was found"]
+    return page.columns(titles, rows, _LEAST) if rows else ["  nothing was found"]
 
 
 def _account(coverage: AccountCoverage) -> Iterator[Row]:

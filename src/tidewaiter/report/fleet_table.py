@@ -46,14 +46,15 @@ def _sections(report: FleetReport, page: Page) -> Sequence[tuple[str, list[str]]
 def _header(report: FleetReport, page: Page) -> list[str]:
     run = report.run
     lines = [page.paint(line.strip(), Style.BOLD) for line in page.hanging(Cell(""), clean(run.command), 0)]
-    facts = [("asked by", _asked_by(run)), ("run", _when(run)), ("images", _images(report)), ("pulled", _pulled(run))]
+    facts = [("asked by", asked_by(run)), ("run", _when(run)), ("images", _images(report)), ("pulled", _pulled(run))]
     for label, fact in facts:
         if fact:
             lines += page.hanging(Cell(f"  {label}", Style.DIM), fact, _LABEL)
     return lines
 
 
-def _asked_by(run: RunSummary) -> str:
+def asked_by(run: RunSummary) -> str:
+    """The principal, what gave its credentials, and the roles after it."""
     if run.identity is None:
         return ""
     provider = f" (from {run.identity.provider})" if run.identity.provider else ""
