@@ -115,7 +115,6 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         held_by=Holder.MANAGEMENT,
         why="to become the member role in each account",
     ),
-    _organization("DescribeOrganization", "to know which account is the management account"),
     _organization("ListAccounts", "to find all accounts"),
     _organization("ListRoots", "to filter by organizational unit"),
     _organization("ListOrganizationalUnitsForParent", "to filter by organizational unit"),
