@@ -30,14 +30,15 @@ _PROVIDERS: Final[Mapping[str, str]] = {
 class AmbientCredentials:
     """What boto3 finds where tidewaiter runs. Nothing is looked for before `load`.
 
-    `regions` are those whose STS may be asked, in order, where the credentials need it, as with a web identity.
+    `regions` (one at least) are those whose STS may be asked, in order, where the credentials need it, as with a web
+    identity.
     """
 
     principal = ""
 
     def __init__(self, sessions: Sessions, regions: Sequence[str]) -> None:
         self._sessions = sessions
-        self._regions = tuple(regions) or ("",)
+        self._regions = tuple(regions)
         self._secrets: tuple[str, ...] = ()
         self.provider = ""
 

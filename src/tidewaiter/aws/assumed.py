@@ -18,6 +18,11 @@ _LONGEST_ADVISORY = 900.0
 _LONGEST_MANDATORY = 600.0
 
 
+def utc_now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
 class Asker(Protocol):
     """The identity that assumes the role."""
 
@@ -25,6 +30,11 @@ class Asker(Protocol):
         self, action: str, arguments: Mapping[str, object], *, region: str, partition: str, resource: str
     ) -> Mapping[str, Any]:
         """A call of STS in the first region that is enabled."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
         ...
 
     def is_role(self) -> bool:
@@ -58,7 +68,7 @@ class AssumedRole:
         *,
         policy: str = "",
         region: str = "",
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._asker = asker
         self._hop = hop
@@ -75,8 +85,8 @@ class AssumedRole:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown: the external ID, and the keys as they are now."""
-        return (*self._secrets, *filter(None, (self._hop.external_id,)))
+        """What must never be shown: the external ID, the keys as they are now, and what the asker must not show."""
+        return (*self._asker.secrets, *self._secrets, *filter(None, (self._hop.external_id,)))
 
     def load(self) -> Credentials:
         """Assume the role. What is returned assumes it again when a quarter of its time is left, at most 15 minutes.
@@ -86,10 +96,14 @@ class AssumedRole:
         """
         first = self._assume()
         lifetime = (first.expires - self._now()).total_seconds()
-        return RefreshableCredentials.create_from_metadata(
-            _metadata(first),
+        return RefreshableCredentials(
+            first.key,
+            first.secret,
+            first.token,
+            first.expires,
             refresh_using=lambda: _metadata(self._assume()),
             method="assume-role",
+            time_fetcher=self._now,
             advisory_timeout=min(_LONGEST_ADVISORY, lifetime / 4),
             mandatory_timeout=min(_LONGEST_MANDATORY, lifetime / 10),
         )

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol, Self
 
 import msgspec
@@ -14,18 +15,19 @@ from botocore.credentials import Credentials
 
 from tidewaiter.aws import hosts
 from tidewaiter.aws.ambient import AmbientCredentials, ambient_region
-from tidewaiter.aws.assumed import AssumedRole
+from tidewaiter.aws.assumed import AssumedRole, utc_now
 from tidewaiter.aws.hops import check_hop, check_policy
 from tidewaiter.aws.limiter import Limiter
 from tidewaiter.aws.permissions import is_listed
 from tidewaiter.aws.refusals import DENIED, EXPIRED, INVALID, RAISED, REGION_DISABLED, Asked, code_of, refusal
 from tidewaiter.aws.sessions import FEWEST_ATTEMPTS, THROTTLED, Clients, Pace, Sessions
-from tidewaiter.errors import CloudError, TidewaiterError
+from tidewaiter.errors import CloudError, TidewaiterError, UsageError
 from tidewaiter.model.cloud import Identity, RoleHop
 
 _MOST_RENEWALS = 2
 _MOST_ROUNDS = 3
 _TOKENS = ("nextToken", "NextToken")
+_HOME = hosts.partition(hosts.DEFAULT_PARTITION).home
 _NOT_HERE = INVALID | {REGION_DISABLED}
 
 
@@ -72,6 +74,7 @@ class _Wiring:
     sts_regions: tuple[str, ...]
     limiter: Limiter
     on_call: Callable[[Call], None]
+    now: Callable[[], datetime]
 
 
 class _Caller(msgspec.Struct):
@@ -105,6 +108,7 @@ class Chain:
         limiter: Limiter | None = None,
         on_call: Callable[[Call], None] = _unheard,
         attempts: int = FEWEST_ATTEMPTS,
+        now: Callable[[], datetime] = utc_now,
     ) -> Self:
         """The identity that boto3's default chain finds where tidewaiter runs.
 
@@ -119,8 +123,9 @@ class Chain:
             sts_regions=tuple(sts_regions),
             limiter=limiter or Limiter(),
             on_call=on_call,
+            now=now,
         )
-        return cls(wiring, AmbientCredentials(sessions, [*filter(None, (region,)), *sts_regions]))
+        return cls(wiring, AmbientCredentials(sessions, [region or _HOME, *sts_regions]))
 
     def __repr__(self) -> str:
         return " → ".join(["Chain(ambient", *(hop.role_arn for hop in self._hops)]) + ")"
@@ -140,6 +145,11 @@ class Chain:
         """The account of the identity; "" for an ambient one that has not been asked who it is."""
         return self._identity.account if self._identity else self._account
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown: keys, tokens and external IDs, its own and those of the identities before it."""
+        return self._source.secrets
+
     def then(self, hop: RoleHop, *, policy: str = "", region: str = "") -> "Chain":
         """The identity of a role that this one assumes, when the first call is made as that.
 
@@ -148,7 +158,7 @@ class Chain:
         """
         role = check_hop(hop, partition=self._partition())
         check_policy(policy)
-        source = AssumedRole(self, hop, policy=policy, region=region)
+        source = AssumedRole(self, hop, policy=policy, region=region, now=self._wiring.now)
         return Chain(self._wiring, source, hops=(*self._hops, hop), account=role.account)
 
     def identity(self) -> Identity:
@@ -174,6 +184,8 @@ class Chain:
         """
         if not is_listed(action):
             raise AssertionError(f"{action} is not in aws/permissions.py, where every call has to stand")
+        if not region:
+            raise UsageError("no AWS region is given", advice="Give --region, or set AWS_REGION.")
         asked = Asked(action=action, region=region, resource=resource, account=self.account)
         renewals, rounds = _MOST_RENEWALS, _MOST_ROUNDS
         while True:
@@ -248,7 +260,7 @@ class Chain:
     def _sts_regions(self, region: str, partition: str) -> Sequence[str]:
         wanted = dict.fromkeys(filter(None, (region or self.region, *self._wiring.sts_regions)))
         fitting = [each for each in wanted if not partition or hosts.partition_of_region(each) == partition]
-        return fitting or [hosts.partition(partition or hosts.DEFAULT_PARTITION).home]
+        return fitting or [hosts.partition(partition).home if partition else _HOME]
 
     def _ask(self, clients: Clients, service: str, asked: Asked, arguments: Mapping[str, object]) -> Mapping[str, Any]:
         call = Call(service=service, action=asked.action, account=asked.account, region=asked.region)
@@ -264,8 +276,8 @@ class Chain:
         principal = self._source.principal or (self._identity.arn if self._identity else "")
         if not principal and code_of(error) in DENIED and asked.action != "sts:GetCallerIdentity":
             principal = self._principal()
-        secrets = (*self._source.secrets, *(hop.external_id for hop in self._hops))
-        return refusal(error, replace(asked, principal=principal), secrets=secrets)
+        asked = replace(asked, principal=principal, account=asked.account or self.account)
+        return refusal(error, asked, secrets=self.secrets)
 
     def _principal(self) -> str:
         try:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,17 +87,22 @@ def code_of(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
-def refusal(error: Exception, asked: Asked, *, secrets: Iterable[str] = ()) -> TidewaiterError:
+def refusal(error: Exception, asked: Asked, *, secrets: Sequence[str] = ()) -> TidewaiterError:
     """The error that a user is told: a CloudError mostly, a CloudDeniedError where who asks is the reason.
 
     A UsageError for a fault of the configuration. No secret stands in it.
     """
     told = _answered(error, asked) if isinstance(error, ClientError) else _unanswered(error, asked)
-    for secret in filter(None, secrets):
-        told.what = told.what.replace(secret, "…")
-        told.advice = told.advice.replace(secret, "…")
+    told.what, told.advice = (_redacted(text, secrets) for text in (told.what, told.advice))
     told.args = (told.what,)
     return told
+
+
+def _redacted(text: str, secrets: Sequence[str]) -> str:
+    """The text without secrets that stand in it as whole words: an external ID can be as short as `eu`."""
+    for secret in secrets:
+        text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "…", text)
+    return text
 
 
 def no_credentials(asked: Asked) -> CloudDeniedError:
@@ -164,11 +169,16 @@ def _denied(code: str, message: str, asked: Asked) -> CloudDeniedError:
     resource = asked.resource if asked.resource != "*" or not told else told
     who = asked.principal or _principal(message) or "this identity"
     document = _document(denial)
-    reason = f"{code}: {denial['absent']} {denial['document']}" if denial and denial["document"] else code
-    what = f"{who} may not do {action} on {resource} ({reason})"
     explicit = bool(denial and denial["absent"] and "explicit" in denial["absent"].lower())
+    what = f"{who} may not do {action} on {resource} ({code}{_reason(document, explicit=explicit)})"
     advice = _advice(document, action, resource, who, asked, explicit=explicit)
     return CloudDeniedError(what, where=asked.where, advice=advice, code=code)
+
+
+def _reason(document: str, *, explicit: bool) -> str:
+    if not document:
+        return ""
+    return f": the {document} has an explicit Deny" if explicit else f": no {document} allows it"
 
 
 def _document(denial: re.Match[str] | None) -> str:
@@ -245,10 +255,12 @@ def _principal(message: str) -> str:
     return found[1] if found else ""
 
 
+_NOISE: Final = re.compile("Encoded authorization failure message:|The canonical string", re.IGNORECASE)
+
+
 def _message(error: ClientError) -> str:
-    """AWS' own sentence, shortened: an encoded authorization message is of no use to anybody here."""
-    text = str(error.response.get("Error", {}).get("Message", ""))
-    text = text.partition("Encoded authorization failure message:")[0]
+    """AWS' own sentence, without the request that it thinks was signed (the token stands in it) and encoded reasons."""
+    text = _NOISE.split(str(error.response.get("Error", {}).get("Message", "")), maxsplit=1)[0]
     return " ".join(text.split())[:_LONGEST_MESSAGE].rstrip(".")
 
 
