@@ -11,13 +11,14 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from tidewaiter.simulator.ecr import SimulatedEcr, SimulatedRegistries
 from tidewaiter.simulator.faults import AwsFaults
 from tidewaiter.simulator.front import AwsCall, Front, FrontDoor
 from tidewaiter.simulator.iam import MAX_SESSION, Authority, Directory, Provider, Role, User
 from tidewaiter.simulator.keys import KeyRing, Keys, unique_id
 from tidewaiter.simulator.moto_services import MotoServices
 from tidewaiter.simulator.organization import Member, Organization, OrganizationsService, State
-from tidewaiter.simulator.policies import Document, Policy, allowing, trusting
+from tidewaiter.simulator.policies import Asked, Asker, Document, Policy, Trust, allowing, denying, trusting
 from tidewaiter.simulator.regions import AccountRegions, Ec2Regions, Regions, home_region
 from tidewaiter.simulator.service import Clock
 from tidewaiter.simulator.sts import Sts
@@ -113,6 +114,14 @@ class SimulatedAccount:
         """Attaches a service control policy. Only what it denies counts."""
         self._cloud.organization.restrict(self.id, name, Policy.parse(policy))
 
+    def registry(self, region: str) -> SimulatedEcr:
+        """Its private registry in a region."""
+        return self._cloud.registries.registry(self.id, region)
+
+    def public_registry(self) -> SimulatedEcr:
+        """Its public registry."""
+        return self._cloud.registries.public(self.id)
+
 
 class SimulatedAws:
     """Listens at `url` for the time of a `with` block.
@@ -135,7 +144,9 @@ class SimulatedAws:
         self._front = Front(
             ring=self.ring, authority=authority, regions=self.regions, sts=self.sts, others=self._others
         )
+        self.registries = SimulatedRegistries(self.clock, self._front)
         self._front.services = {
+            **self.registries.services,
             "organizations": OrganizationsService(self.organization),
             "ec2": Ec2Regions(self.regions),
             "account": AccountRegions(self.regions, self._may_ask),
@@ -150,6 +161,7 @@ class SimulatedAws:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._door.close()
+        self.registries.close()
         self._others.forget(self.organization.members)
 
     @property
@@ -205,11 +217,7 @@ class SimulatedAws:
     def deny_region(self, region: str) -> None:
         """Denies everything in a region to all members, as a service control policy on the root does."""
         condition = {"StringEquals": {"aws:RequestedRegion": region}}
-        document = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}],
-        }
-        self.restrict(document, name=f"p-{region}")
+        self.restrict(denying("*", condition=condition), name=f"p-{region}")
 
     def environment(self, keys: Keys | None = None, *, region: str = "") -> dict[str, str]:
         """The variables that make boto3, and the aws command, use this cloud and nothing else of this machine.
@@ -228,12 +236,13 @@ class SimulatedAws:
         variables |= {"AWS_ACCESS_KEY_ID": keys.access_key_id, "AWS_SECRET_ACCESS_KEY": keys.secret_access_key}
         return {**variables, **({"AWS_SESSION_TOKEN": keys.session_token} if keys.session_token else {})}
 
-    def session(self, role_arn: str, name: str = "simulated", *, duration: int = 3600) -> Keys:
-        """Keys of a session of a role, as if AWS itself had assumed it (for an instance, a task, a pod)."""
+    def service_session(self, role_arn: str, service: str, name: str = "simulated") -> Keys | None:
+        """Keys of a session that a service (`ec2.amazonaws.com`) hands out, None where the role does not trust it."""
         role = self.directory.role(role_arn)
-        if role is None:
-            raise LookupError(f"there is no role {role_arn}")
-        return self.sts.begin(role, name, duration)
+        asked = Asked(action="sts:AssumeRole", resource=role_arn)
+        if role is None or role.trust.trusts(Asker(arns=(service,), kind="Service"), asked) is Trust.NOBODY:
+            return None
+        return self.sts.begin(role, name, role.max_session)
 
     def expire_all(self) -> None:
         """Ends all sessions at once, whatever their keys say of their end."""
