@@ -6,14 +6,14 @@ https://www.sqlite.org/wal.html
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -25,11 +25,13 @@ _T = TypeVar("_T")
 _TRIES = 5
 _PATIENCE_MS = 60_000
 _CACHE_KIB = 32_768
+_LOG_PAGES = 8_192  # each time the log is emptied the disk is waited for
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {_PATIENCE_MS}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
+    f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}",
     f"PRAGMA cache_size = -{_CACHE_KIB}",
 )
 # Readers wait for each other rather than fail: each is done in milliseconds.
@@ -103,6 +105,20 @@ _AFRESH = "Scan into a new store"
 def insert(connection: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":
     """An insertion that can say what to do about rows that are there, in the engine's own words."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def put(
+    connection: Connection, statement: "postgresql.Insert | sqlite.Insert", rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Executes an insertion with many rows, no two of the same key: PostgreSQL gets them some hundred at a time.
+
+    SQLAlchemy does that for insertions that give something back.
+    https://docs.sqlalchemy.org/en/20/core/connections.html#insert-many-values-behavior-for-insert-statements
+    """
+    if not (many := list(rows)):
+        return
+    batched = connection.dialect.name == "postgresql"
+    connection.execute(statement.returning(literal(1)) if batched else statement, many)
 
 
 def _first_line(error: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, select
 
 from tidewaiter.inventory.encoding import decode_inventory, encode_inventory
-from tidewaiter.model.image import Digest, ImageIdentity
+from tidewaiter.model.image import Digest, ImageIdentity, Platform
 from tidewaiter.model.package import Inventory, Package
 from tidewaiter.store import packages
 from tidewaiter.store.database import insert
@@ -135,6 +135,17 @@ def remembered(connection: Connection, digests: Iterable[Digest], fingerprint: s
     for some in chunks(digests):
         rows = connection.execute(query.where(manifest.c.digest.in_(map(str, some)))).scalars()
         found.update(map(Digest.parse, rows))
+    return found
+
+
+def platforms(connection: Connection, digests: Iterable[Digest]) -> Mapping[Digest, Platform]:
+    """What the images are for, as far as it is known, whatever extractors made their inventories."""
+    found: dict[Digest, Platform] = {}
+    query = select(manifest.c.digest, image.c.content).join(image)
+    for some in chunks(digests):
+        for row in connection.execute(query.where(manifest.c.digest.in_(map(str, some)))):
+            platform = decode_inventory(row.content).image.platform
+            found |= {} if platform is None else {Digest.parse(row.digest): platform}
     return found
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
 from tidewaiter.model.fleet import State
 from tidewaiter.model.package import Package
-from tidewaiter.store.database import insert
+from tidewaiter.store.database import insert, put
 from tidewaiter.store.encoding import packed_judgement, read_judgement
 from tidewaiter.store.packages import Reader
 from tidewaiter.store.records import Judged, PackageJudgement
@@ -48,12 +48,11 @@ def keep(connection: Connection, database: str, judged: Sequence[PackageJudgemen
     number = _number(connection, database)
     rows = [
         {"package": each.package, "advisories": number, "content": packed_judgement(each.findings, each.gaps)}
-        for each in judged
+        for each in {each.package: each for each in judged}.values()
     ]
-    if rows:
-        statement = insert(connection, judgement)
-        change = {name: statement.excluded[name] for name in ("advisories", "content")}
-        connection.execute(statement.on_conflict_do_update(index_elements=["package"], set_=change), rows)
+    statement = insert(connection, judgement)
+    change = {name: statement.excluded[name] for name in ("advisories", "content")}
+    put(connection, statement.on_conflict_do_update(index_elements=["package"], set_=change), rows)
 
 
 def _number(connection: Connection, database: str) -> int:

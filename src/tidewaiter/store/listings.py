@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Insert, bindparam, select, update
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tidewaiter.model.cloud import ImageDetail
 from tidewaiter.model.image import Descriptor, Digest
-from tidewaiter.store.database import insert
+from tidewaiter.store.database import insert, put
 from tidewaiter.store.digests import numbered
 from tidewaiter.store.encoding import read_children, spelled, spelled_digests
 from tidewaiter.store.keys import chunks
@@ -22,9 +23,9 @@ def saw_manifests(
 ) -> Sequence[Moved]:
     """These are in the repository now; where that is all of it, what the run did not see there is gone."""
     numbers = numbered(connection, [detail.digest for detail in details])
-    rows = [_listed(run, repository, numbers[detail.digest], detail) for detail in details]
-    if rows:
-        connection.execute(_upsert(connection, _LISTED), rows)
+    latest = {detail.digest: detail for detail in details}
+    rows = [_listed(run, repository, numbers[digest], detail) for digest, detail in latest.items()]
+    put(connection, _upsert(connection, _LISTED), rows)
     moved = _retag(connection, run, repository, {name: detail.digest for detail in details for name in detail.tags})
     if complete:
         _end_unseen(connection, run, repository)
@@ -48,7 +49,7 @@ def _listed(run: int, repository: int, number: int, detail: ImageDetail) -> dict
     }
 
 
-def _upsert(connection: Connection, names: Iterable[str]) -> Insert:
+def _upsert(connection: Connection, names: Iterable[str]) -> "postgresql.Insert | sqlite.Insert":
     """Adds a listing, or brings these columns of it up to date."""
     statement = insert(connection, listing)
     change = {name: statement.excluded[name] for name in names}
@@ -59,24 +60,21 @@ def _retag(connection: Connection, run: int, repository: int, tags: Mapping[str,
     """Ends the tags that name another manifest now, begins the new ones: those that moved."""
     before = _current(connection, repository, tags)
     numbers = numbered(connection, tags.values())
-    same = [row for name, row in before.items() if row[1] == tags[name]]
     other = {name: row for name, row in before.items() if row[1] != tags[name]}
-    if same:
-        connection.execute(_SEEN, [{"row": number, "seen": run} for number, _ in same])
-    if other:
-        connection.execute(_ENDED_TAG, [{"row": number, "seen": run} for number, _ in other.values()])
-    begun = [name for name in tags if name not in before or name in other]
-    if begun:
-        rows = [
-            {"repository": repository, "name": name, "manifest": numbers[tags[name]], "since": run, "run": run}
-            for name in begun
-        ]
-        connection.execute(tag.insert(), rows)
+    _mark(connection, [number for name, (number, _) in before.items() if name not in other], run=run)
+    _mark(connection, [number for number, _ in other.values()], until=run)
+    rows = [
+        {"repository": repository, "name": name, "manifest": numbers[tags[name]], "since": run, "run": run}
+        for name in tags
+        if name not in before or name in other
+    ]
+    put(connection, insert(connection, tag), rows)
     return [Moved(tag=name, old=digest, new=tags[name]) for name, (_, digest) in other.items()]
 
 
-_SEEN = update(tag).where(tag.c.id == bindparam("row")).values(run=bindparam("seen"))
-_ENDED_TAG = update(tag).where(tag.c.id == bindparam("row")).values(until=bindparam("seen"))
+def _mark(connection: Connection, rows: Iterable[int], **values: int) -> None:
+    for some in chunks(rows):
+        connection.execute(update(tag).where(tag.c.id.in_(some)).values(values))
 
 
 def _current(connection: Connection, repository: int, names: Iterable[str]) -> dict[str, tuple[int, Digest]]:
@@ -108,9 +106,8 @@ def settle(connection: Connection, run: int, repository: int, settled: Sequence[
     """How these manifests ended. One that is not listed (an index's child elsewhere) is listed from now on."""
     images = [each.image for each in settled if each.image is not None]
     numbers = numbered(connection, [*(each.digest for each in settled), *images])
-    rows = [_ended(run, repository, numbers, each) for each in settled]
-    if rows:
-        connection.execute(_upsert(connection, _ENDED), rows)
+    rows = [_ended(run, repository, numbers, each) for each in {each.digest: each for each in settled}.values()]
+    put(connection, _upsert(connection, _ENDED), rows)
 
 
 def _ended(run: int, repository: int, numbers: Mapping[Digest, int], settled: Settled) -> dict[str, object]:

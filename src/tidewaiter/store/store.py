@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from tidewaiter.model.cloud import Account, ImageDetail, Registry
 from tidewaiter.model.fleet import AccountCoverage
 from tidewaiter.model.gap import Gap
-from tidewaiter.model.image import Descriptor, Digest
+from tidewaiter.model.image import Descriptor, Digest, Platform
 from tidewaiter.model.package import Inventory, Package
 from tidewaiter.store import coverage, images, judgements, layers, listings, places, runs, surveys
 from tidewaiter.store.address import Address
@@ -159,6 +159,11 @@ class Store:
         """Those of the images whose inventory is kept, and was made by these extractors."""
         wanted = tuple(digests)
         return self._database.read(lambda to: images.remembered(to, wanted, fingerprint))
+
+    def platforms(self, digests: Iterable[Digest]) -> Mapping[Digest, Platform]:
+        """What images are for whose inventory is kept, as far as their configurations say it."""
+        wanted = tuple(digests)
+        return self._database.read(lambda to: images.platforms(to, wanted))
 
     def inventory(self, digest: Digest) -> Inventory | None:
         """An image's inventory, equal to the one that was kept."""

@@ -11,47 +11,14 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the step."""
-    op.create_table(
-        "advisories",
-        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("identity", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="advisories_pk"),
-        sa.UniqueConstraint("identity", name="advisories_identity_unique"),
-    )
-    op.create_table(
-        "distro",
-        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("title", sa.Text(), server_default="", nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="distro_pk"),
-        sa.UniqueConstraint("key", name="distro_key_unique"),
-    )
-    op.create_table(
-        "layer",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
-        sa.Column("stored_size", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name="layer_pk"),
-    )
-    op.create_table(
-        "manifest",
-        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("media_type", sa.Text(), server_default="", nullable=False),
-        sa.Column("children", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="manifest_pk"),
-        sa.UniqueConstraint("digest", name="manifest_digest_unique"),
-    )
-    op.create_table(
-        "parcel",
-        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="parcel_pk"),
-        sa.UniqueConstraint("key", name="parcel_key_unique"),
-    )
+    _runs_and_places()
+    _listings()
+    _contents()
+    _packages()
+
+
+def _runs_and_places() -> None:
+    """Who ran when, and where images lie."""
     op.create_table(
         "run",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
@@ -81,60 +48,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="account_pk"),
     )
     op.create_table(
-        "image",
-        sa.Column("manifest", _NUMBER, autoincrement=False, nullable=False),
-        sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.Column("arrangement", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["manifest"], ["manifest.id"], name="image_manifest_fk"),
-        sa.PrimaryKeyConstraint("manifest", name="image_pk"),
-    )
-    op.create_table(
-        "package",
-        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
-        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("type", sa.Text(), server_default="", nullable=False),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("version", sa.Text(), server_default="", nullable=False),
-        sa.Column("distro", _NUMBER, nullable=True),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["distro"], ["distro.id"], name="package_distro_fk"),
-        sa.PrimaryKeyConstraint("id", name="package_pk"),
-        sa.UniqueConstraint("key", name="package_key_unique"),
-    )
-    op.create_index("package_name_index", "package", ["name", "type"], unique=False)
-    op.create_table(
-        "image_parcel",
-        sa.Column("image", _NUMBER, autoincrement=False, nullable=False),
-        sa.Column("layer", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("parcel", _NUMBER, nullable=False),
-        sa.ForeignKeyConstraint(["image"], ["image.manifest"], name="image_parcel_image_fk"),
-        sa.ForeignKeyConstraint(["parcel"], ["parcel.id"], name="image_parcel_parcel_fk"),
-        sa.PrimaryKeyConstraint("image", "layer", name="image_parcel_pk"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("image_parcel_parcel_index", "image_parcel", ["parcel"], unique=False)
-    op.create_table(
-        "judgement",
-        sa.Column("package", _NUMBER, autoincrement=False, nullable=False),
-        sa.Column("advisories", _NUMBER, nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=True),
-        sa.ForeignKeyConstraint(["advisories"], ["advisories.id"], name="judgement_advisories_fk"),
-        sa.ForeignKeyConstraint(["package"], ["package.id"], name="judgement_package_fk"),
-        sa.PrimaryKeyConstraint("package", name="judgement_pk"),
-    )
-    op.create_table(
-        "parcel_package",
-        sa.Column("parcel", _NUMBER, autoincrement=False, nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("package", _NUMBER, nullable=False),
-        sa.ForeignKeyConstraint(["package"], ["package.id"], name="parcel_package_package_fk"),
-        sa.ForeignKeyConstraint(["parcel"], ["parcel.id"], name="parcel_package_parcel_fk"),
-        sa.PrimaryKeyConstraint("parcel", "position", name="parcel_package_pk"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("parcel_package_package_index", "parcel_package", ["package"], unique=False)
-    op.create_table(
         "registry",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
@@ -160,6 +73,19 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run"], ["run.id"], name="repository_run_fk"),
         sa.PrimaryKeyConstraint("id", name="repository_pk"),
         sa.UniqueConstraint("registry", "name", name="repository_registry_unique"),
+    )
+
+
+def _listings() -> None:
+    """What registries list."""
+    op.create_table(
+        "manifest",
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), server_default="", nullable=False),
+        sa.Column("children", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="manifest_pk"),
+        sa.UniqueConstraint("digest", name="manifest_digest_unique"),
     )
     op.create_table(
         "listing",
@@ -219,3 +145,97 @@ def upgrade() -> None:
         postgresql_where=sa.text("until IS NULL"),
     )
     op.create_index("tag_until_index", "tag", ["until"], unique=False)
+
+
+def _contents() -> None:
+    """What layers and images hold."""
+    op.create_table(
+        "layer",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
+        sa.Column("stored_size", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="layer_pk"),
+    )
+    op.create_table(
+        "image",
+        sa.Column("manifest", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("arrangement", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["manifest"], ["manifest.id"], name="image_manifest_fk"),
+        sa.PrimaryKeyConstraint("manifest", name="image_pk"),
+    )
+    op.create_table(
+        "parcel",
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="parcel_pk"),
+        sa.UniqueConstraint("key", name="parcel_key_unique"),
+    )
+    op.create_table(
+        "image_parcel",
+        sa.Column("image", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("layer", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("parcel", _NUMBER, nullable=False),
+        sa.ForeignKeyConstraint(["image"], ["image.manifest"], name="image_parcel_image_fk"),
+        sa.ForeignKeyConstraint(["parcel"], ["parcel.id"], name="image_parcel_parcel_fk"),
+        sa.PrimaryKeyConstraint("image", "layer", name="image_parcel_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("image_parcel_parcel_index", "image_parcel", ["parcel"], unique=False)
+
+
+def _packages() -> None:
+    """Distinct packages, and what is known of them."""
+    op.create_table(
+        "distro",
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="distro_pk"),
+        sa.UniqueConstraint("key", name="distro_key_unique"),
+    )
+    op.create_table(
+        "package",
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("type", sa.Text(), server_default="", nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("version", sa.Text(), server_default="", nullable=False),
+        sa.Column("distro", _NUMBER, nullable=True),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["distro"], ["distro.id"], name="package_distro_fk"),
+        sa.PrimaryKeyConstraint("id", name="package_pk"),
+        sa.UniqueConstraint("key", name="package_key_unique"),
+    )
+    op.create_index("package_name_index", "package", ["name", "type"], unique=False)
+    op.create_table(
+        "parcel_package",
+        sa.Column("parcel", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("package", _NUMBER, nullable=False),
+        sa.ForeignKeyConstraint(["package"], ["package.id"], name="parcel_package_package_fk"),
+        sa.ForeignKeyConstraint(["parcel"], ["parcel.id"], name="parcel_package_parcel_fk"),
+        sa.PrimaryKeyConstraint("parcel", "position", name="parcel_package_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("parcel_package_package_index", "parcel_package", ["package"], unique=False)
+    op.create_table(
+        "advisories",
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="advisories_pk"),
+        sa.UniqueConstraint("identity", name="advisories_identity_unique"),
+    )
+    op.create_table(
+        "judgement",
+        sa.Column("package", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("advisories", _NUMBER, nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["advisories"], ["advisories.id"], name="judgement_advisories_fk"),
+        sa.ForeignKeyConstraint(["package"], ["package.id"], name="judgement_package_fk"),
+        sa.PrimaryKeyConstraint("package", name="judgement_pk"),
+    )
