@@ -238,6 +238,12 @@ def test_a_token_without_a_login_is_an_error_that_does_not_show_it(text: bytes) 
     assert base64.b64encode(text).decode() not in str(caught.value)
 
 
+def test_a_token_that_is_not_base64_is_an_error() -> None:
+    data = {"authorizationToken": base64.b64encode(b"AWS:password").decode() + "!"}
+    with pytest.raises(CloudError, match="holds no user and password"):
+        ecr(FakeAws(answers={("ecr:GetAuthorizationToken",): [{"authorizationData": [data]}]})).authorization()
+
+
 def test_no_token_at_all_is_an_error() -> None:
     with pytest.raises(CloudError, match="without a token"):
         ecr(FakeAws(answers={("ecr:GetAuthorizationToken",): [{"authorizationData": []}]})).authorization()

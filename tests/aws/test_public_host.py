@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tidewaiter.aws.public_host import PublicHost
+from tidewaiter.aws.public_host import PublicHost, redirected
 from tidewaiter.errors import CloudDeniedError, CloudError
 from tidewaiter.model.cloud import Authorization
 from tidewaiter.model.image import Digest
@@ -210,3 +210,10 @@ def test_a_blob_that_is_not_there_is_an_error(stage: Stage) -> None:
 )
 def test_only_this_machine_is_spoken_to_without_encryption(host: str, scheme: str) -> None:
     assert PublicHost(host, Stage().login).endpoint == f"{scheme}://{host}"
+
+
+def test_a_redirect_may_not_give_up_encryption() -> None:
+    assert redirected("https://public.ecr.aws/v2/x", "/y") == "https://public.ecr.aws/y"
+    assert redirected("http://127.0.0.1/v2/x", "http://127.0.0.1:81/y") == "http://127.0.0.1:81/y"
+    with pytest.raises(CloudError, match=r"redirects to example\.com without encryption"):
+        redirected("https://public.ecr.aws/v2/x", "http://example.com/y")

@@ -30,7 +30,8 @@ def test_the_region_that_is_wanted_is_asked_first() -> None:
 
 def test_an_account_that_does_not_tell_has_all_known_regions_and_the_first_refusal_is_kept() -> None:
     aws = FakeAws()
-    aws.refuse(action="ec2:DescribeRegions", code="UnauthorizedOperation")
+    aws.refuse(region="us-east-1", code="UnauthorizedOperation")
+    aws.refuse(code="Other")
     enabled = enabled_regions(aws.chain(), "aws")
     assert enabled.names == known_regions("aws")
     assert isinstance(enabled.refusal, CloudDeniedError)

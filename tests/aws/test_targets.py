@@ -291,7 +291,6 @@ def test_accounts_that_cannot_be_listed_end_it() -> None:
     [
         replace(REQUEST, accounts=("555555555555",)),
         replace(REQUEST, exclude_accounts=("555555555555",)),
-        replace(REQUEST, accounts=("web",)),
         replace(REQUEST, exclude_regions=("eu-west-11",)),
         replace(REQUEST, regions=("us-gov-west-1",)),
     ],
@@ -303,6 +302,19 @@ def test_a_filter_that_names_what_there_is_not_ends_it_before_any_account_is_ent
     with pytest.raises(UsageError):
         organization(aws.chain(), request_)
     assert not [each for each in aws.asked if "ecr" in each.action]
+
+
+def test_a_filter_by_what_is_no_account_ends_it_before_anybody_is_asked() -> None:
+    aws = world()
+    with pytest.raises(UsageError, match="12 digits"):
+        organization(aws.chain(), replace(REQUEST, accounts=("web",)))
+    assert not aws.asked
+
+
+def test_the_regions_of_an_account_are_asked_in_a_region_that_is_wanted() -> None:
+    aws = world()
+    list(organization(aws.chain(), replace(REQUEST, regions=("eu-west-1",))))
+    assert {each.region for each in aws.asked if each.action == "ec2:DescribeRegions"} == {"eu-west-1"}
 
 
 def test_an_account_that_a_filter_leaves_out_is_passed_with_the_filter() -> None:

@@ -79,9 +79,7 @@ class PublicHost:
         answer = self._get(address, {}, whole=False)
         location = answer.headers.get("Location", "")
         if answer.status in _REDIRECTS and location:
-            url = urljoin(self.endpoint + address, location)
-            if url.startswith("http:") and not self.endpoint.startswith("http:"):
-                raise CloudError(f"it redirects to {urlsplit(url).hostname} without encryption", where=self._host)
+            url = redirected(self.endpoint + address, location)
             return Download(url=url, headers=self._headers_for(url), expires=expiry(url))
         if answer.status == HTTPStatus.OK:
             return Download(url=self.endpoint + address, headers=self._headers_for(self.endpoint))
@@ -185,3 +183,12 @@ class PublicHost:
             bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
             self._sender = URLLib3Session(verify=bundle, proxies=get_environ_proxies(self.endpoint), timeout=_TIMEOUT)
         return self._sender
+
+
+def redirected(address: str, location: str) -> str:
+    """Where a redirect from `address` leads. Raises CloudError for one that gives up encryption."""
+    url = urljoin(address, location)
+    if not url.startswith("https:") and address.startswith("https:"):
+        what = f"it redirects to {urlsplit(url).hostname} without encryption"
+        raise CloudError(what, where=urlsplit(address).netloc)
+    return url

@@ -91,11 +91,12 @@ def organization(
     Lost, and the rest goes on. Raises CloudError where the accounts cannot be listed, and UsageError for a filter that
     names an account, unit or region which there is not.
     """
+    filtering = _filter_of(request)
     partition = _partition_of(chain, request.management_role_arn)
     _demand_public(partition, public=public)
     check_regions((*request.regions, *request.exclude_regions), partition)
     members = _Members(chain, request, partition, public=public)
-    chosen = _filter_of(request).apply(Organization(members.lister, partition))
+    chosen = filtering.apply(Organization(members.lister, partition))
     passed = [_passed(account, reason) for account, reason in chosen if _is_passed(account, reason)]
     entries = [members.entry(account) for account, reason in chosen if not _is_passed(account, reason)]
     if progress:
