@@ -9,10 +9,32 @@ import pytest
 import tidewaiter
 from tidewaiter.cli.main import run
 
-_HEAVY = ("boto3", "sqlalchemy", "fastapi", "urllib3", "cyclonedx", "spdx_tools", "rich", "msgspec", "cvss", "sqlite3")
+_HEAVY = (
+    "boto3",
+    "botocore",
+    "sqlalchemy",
+    "fastapi",
+    "urllib3",
+    "cyclonedx",
+    "spdx_tools",
+    "rich",
+    "msgspec",
+    "cvss",
+    "sqlite3",
+)
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["scan", "--help"], ["db", "build", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["scan", "--help"],
+        ["db", "build", "--help"],
+        ["ecr", "scan", "--help"],
+        ["org", "list", "--help"],
+    ],
+)
 def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys; from tidewaiter.cli.main import run; code = run(sys.argv[1:]); "
@@ -45,11 +67,23 @@ def test_a_version_that_cannot_be_written_is_no_finding() -> None:
 def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     out = capsys.readouterr().out
-    for word in ("scan", "sbom", "match", "db", "demo", "0 clean", "1 findings", "2 the scan is incomplete", "3 usage"):
+    for word in (
+        "scan",
+        "sbom",
+        "match",
+        "ecr",
+        "org",
+        "db",
+        "demo",
+        "0 clean",
+        "1 findings",
+        "2 the scan is incomplete",
+        "3 usage",
+    ):
         assert word in out
 
 
-@pytest.mark.parametrize("name", ["scan", "sbom", "match", "db", "demo"])
+@pytest.mark.parametrize("name", ["scan", "sbom", "match", "ecr", "org", "db", "demo"])
 def test_every_listed_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     assert "Usage: tidewaiter" in capsys.readouterr().out
@@ -83,7 +117,7 @@ def test_wrong_usage_is_told_on_stderr_with_exit_code_3(
     ("arguments", "said"),
     [
         (["scna"], "Did you mean 'scan'?"),
-        (["frobnicate"], "The commands are scan, sbom, match, db, demo."),
+        (["frobnicate"], "The commands are scan, sbom, match, ecr, org, db, demo."),
         (["db", "bild"], "Did you mean 'build'?"),
         (["scan", "--fromat", "json", "x"], "Did you mean '--format'?"),
         (["scan", "--severity", "hgih", "x"], "hgih: not among unknown, negligible, low, medium, high, critical"),

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
-from tidewaiter.errors import DatabaseError, FeedError, TidewaiterError
+from tidewaiter.errors import DatabaseError, FeedError, StoreError, TidewaiterError
 
 if TYPE_CHECKING:  # `--version` and `--help` shall not wait for the model
     from tidewaiter.model.finding import Finding, Severity
+    from tidewaiter.model.fleet import FleetReport
     from tidewaiter.model.gap import Gap
 
 
@@ -21,8 +22,8 @@ class Exit(IntEnum):
 
     @classmethod
     def of_error(cls, error: TidewaiterError) -> Self:
-        """A missing database or feed is a matter of configuration; whatever else fails leaves the scan incomplete."""
-        return cls.USAGE if isinstance(error, DatabaseError | FeedError) else cls.INCOMPLETE
+        """A missing database, feed or store is a matter of configuration; all else leaves the scan incomplete."""
+        return cls.USAGE if isinstance(error, DatabaseError | FeedError | StoreError) else cls.INCOMPLETE
 
     @classmethod
     def of_result(cls, findings: "Iterable[Finding]", gaps: "Collection[Gap]", fail_on: "Severity | None") -> Self:
@@ -36,3 +37,14 @@ class Exit(IntEnum):
         if fail_on is not None and any(fail_on <= finding.severity for finding in findings):
             return cls.FINDINGS
         return cls.INCOMPLETE if any(not gap.chosen for gap in gaps) else cls.CLEAN
+
+    @classmethod
+    def of_fleet(cls, report: "FleetReport", fail_on: "Severity") -> Self:
+        """The code for a fleet: the same order; what was skipped is no gap, and a run that found nothing is no scan."""
+        from tidewaiter.report.fleet_gaps import doubtful, unseen
+
+        if unseen(report) or not report.images:
+            return cls.INCOMPLETE
+        if any(fail_on <= severity for image in report.images for severity, count in image.severities if count):
+            return cls.FINDINGS
+        return cls.INCOMPLETE if doubtful(report) else cls.CLEAN

@@ -18,6 +18,8 @@ _COMMANDS = {
     "scan": "Scan images for known vulnerabilities.",
     "sbom": "List what is installed in an image.",
     "match": "Judge an SBOM or inventory, without an image.",
+    "ecr": "Scan or list the registries of AWS accounts.",
+    "org": "Scan or list those of a whole AWS organization.",
     "db": "Build and inspect the advisory database.",
     "demo": "Scan two images made on the spot.",
 }

@@ -15,24 +15,29 @@ _Decorator = Callable[[_Function], _Function]
 
 def image_options(function: _Function) -> _Function:
     """How images are chosen, pulled and read."""
-    return _together(
+    return together(
         function,
         click.option("--platform", metavar="OS/ARCH", help="Of an image for several platforms; default linux/amd64."),
         click.option("--all-platforms", is_flag=True, help="Every platform of such an image, one after the other."),
         click.option("--insecure", is_flag=True, help="Let registries be asked over plain http, and trust any TLS."),
         click.option("--verify", is_flag=True, help="Hash the plain layers of local archives too."),
-        click.option(
-            "--limit",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Set a ceiling (layer_bytes=20GiB); repeatable. A name that does not exist lists those that do.",
-        ),
+        limit_option,
     )
+
+
+def limit_option(function: _Function) -> _Function:
+    """How much of an image is read at most."""
+    return click.option(
+        "--limit",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a ceiling (layer_bytes=20GiB); repeatable. A name that does not exist lists those that do.",
+    )(function)
 
 
 def judging_options(function: _Function) -> _Function:
     """With what an inventory is judged, and which findings count."""
-    return _together(
+    return together(
         function,
         click.option(
             "--db",
@@ -73,14 +78,15 @@ def format_option(formats: Sequence[str], default: str) -> Callable[[_Function],
 
 def output_options(function: _Function) -> _Function:
     """Where the report goes."""
-    return _together(
+    return together(
         function,
         click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file instead of stdout."),
         click.option("--quiet", "-q", is_flag=True, help="No progress on stderr."),
     )
 
 
-def _together(function: _Function, *options: _Decorator[_Function]) -> _Function:
+def together(function: _Function, *options: _Decorator[_Function]) -> _Function:
+    """The function with all these options, which `--help` lists in this order."""
     for option in reversed(options):
         function = option(function)
     return function
