@@ -87,7 +87,8 @@ class Plan:
 
     def learn(self, digest: Digest, verdict: Verdict, children: Sequence[Descriptor] = ()) -> None:
         """What a manifest is by its own words, or how it ends because it could not be read; an index lists children."""
-        self._verdicts[digest] = verdict
+        known = self._verdicts.get(digest, verdict)
+        self._verdicts[digest] = replace(verdict, kind=known.kind) if verdict.kind is Kind.UNKNOWN else verdict
         self._read.add(digest)
         if verdict.kind is Kind.INDEX and verdict.outcome is None:
             self._children[digest] = tuple(children)

@@ -1,0 +1,86 @@
+"""What a registry gave as a manifest: verified, read, and told apart."""
+
+import hashlib
+from dataclasses import dataclass
+
+from tidewaiter.errors import CloudDeniedError, CloudError, MalformedError, TidewaiterError, UnsupportedError
+from tidewaiter.fleet.classify import Verdict, by_manifest, schema_1
+from tidewaiter.image.limits import Limits
+from tidewaiter.image.manifest import read_document
+from tidewaiter.model.cloud import ManifestAnswer
+from tidewaiter.model.fleet import Kind, Outcome, State
+from tidewaiter.model.gap import Why
+from tidewaiter.model.image import Descriptor, Digest, Index
+
+_ABSENT = frozenset({"ImageNotFound", "ImageInaccessible"})
+_DENIED = "UpstreamAccessDenied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A manifest that was asked for: what it is or how it ends. `content` is there for an image.
+
+    `absent` is where the registry says that it has none: it may have been deleted or archived since it was listed.
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html
+    """
+
+    digest: Digest
+    verdict: Verdict
+    children: tuple[Descriptor, ...] = ()
+    content: bytes = b""
+    media_type: str = ""
+    absent: bool = False
+
+
+def document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, where: str) -> Document:
+    """What an answer holds: never an exception, whatever it is."""
+    if answer is None or not answer.content:
+        return _unanswered(digest, answer or ManifestAnswer())
+    if len(answer.content) > limits.manifest_bytes:
+        what = f"It has {len(answer.content)} bytes, more than {limits.manifest_bytes}."
+        return _failed(digest, Why.LIMIT, f"{what} Raise the ceiling with --limit manifest_bytes=…")
+    found = hashlib.new(digest.algorithm, answer.content).hexdigest()
+    if found != digest.hex:
+        return _failed(digest, Why.MALFORMED, f"Wrong digest: its bytes have {digest.algorithm}:{found}.")
+    try:
+        return _read(digest, answer, where)
+    except UnsupportedError:
+        return Document(digest=digest, verdict=Verdict(kind=Kind.IMAGE, outcome=schema_1()))
+    except MalformedError as error:
+        return _failed(digest, Why.MALFORMED, str(error))
+
+
+def refused(digest: Digest, error: CloudError) -> Document:
+    """A manifest that could not be asked for."""
+    return _failed(digest, why_unanswered(error), str(error))
+
+
+def why_unanswered(error: TidewaiterError) -> Why:
+    """Whether a neighbour refused, or did not answer."""
+    return Why.DENIED if isinstance(error, CloudDeniedError) else Why.UNREACHABLE
+
+
+def _read(digest: Digest, answer: ManifestAnswer, where: str) -> Document:
+    read = read_document(answer.content, f"{where}@{digest}", answer.media_type)
+    if isinstance(read, Index):
+        return Document(
+            digest=digest,
+            verdict=Verdict(kind=Kind.INDEX),
+            children=read.manifests,
+            media_type=read.media_type,
+        )
+    return Document(digest=digest, verdict=by_manifest(read), content=answer.content, media_type=read.media_type)
+
+
+def _unanswered(digest: Digest, answer: ManifestAnswer) -> Document:
+    absent = answer.failure in _ABSENT
+    said = f"{answer.failure or 'no answer'}{f', {answer.reason}' if answer.reason else ''}".rstrip(".")
+    advice = " It is listed all the same: run again, and ask AWS if it stays so." if absent else " Run again."
+    why = Why.DENIED if answer.failure == _DENIED else Why.UNREACHABLE
+    outcome = Outcome(state=State.FAILED, why=why, detail=f"The registry gave no manifest: {said}.{advice}")
+    return Document(digest=digest, verdict=Verdict(kind=Kind.UNKNOWN, outcome=outcome), absent=absent)
+
+
+def _failed(digest: Digest, why: Why, detail: str) -> Document:
+    outcome = Outcome(state=State.FAILED, why=why, detail=detail)
+    return Document(digest=digest, verdict=Verdict(kind=Kind.UNKNOWN, outcome=outcome))

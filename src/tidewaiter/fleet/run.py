@@ -1,0 +1,162 @@
+"""A run over a fleet: every manifest of every repository ends scanned, skipped or failed, in the store.
+
+Threads list accounts, registries and repositories; worker processes look through images; the caller's thread keeps what
+they find. A run that was killed is started again: it lists again, and looks only at what the store does not hold.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Protocol
+
+from tidewaiter.aws.registries import Found, Place, RegistryApi
+from tidewaiter.errors import CloudError, StoreError
+from tidewaiter.fleet.failures import failure
+from tidewaiter.fleet.filters import Wishes
+from tidewaiter.fleet.lanes import Lanes
+from tidewaiter.fleet.listing import listing, names, refusal, repository_left_out
+from tidewaiter.fleet.looker import LayerShelf, Looker
+from tidewaiter.fleet.looks import Images, Looks
+from tidewaiter.fleet.repository import RepositoryRun, Voyage
+from tidewaiter.fleet.survey import PLACES, REPOSITORIES
+from tidewaiter.fleet.watcher import Unwatched, Watcher
+from tidewaiter.image.limits import Limits
+from tidewaiter.model.cloud import Lost, Passed, Registry, Repository
+from tidewaiter.model.gap import Gap
+from tidewaiter.store.store import Store
+
+_UNDER_WAY = 8
+"""Images under way for each worker: their layers are shared out among the workers, and some wait for a network."""
+
+
+class Lookers(Protocol):
+    """What makes who looks through images; `Looker` is one."""
+
+    def __call__(
+        self,
+        *,
+        workers: int,
+        limits: Limits,
+        apis: Callable[[Registry], RegistryApi],
+        shelf: LayerShelf,
+        watcher: Watcher,
+    ) -> AbstractContextManager[Looks]:
+        """Who looks through images while the context is open."""
+        ...
+
+
+def run(
+    found: Iterable[Found],
+    *,
+    store: Store,
+    wishes: Wishes,
+    command: str,
+    scope: str,
+    watcher: Watcher | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    lookers: Lookers = Looker,
+) -> int:
+    """Looks through all images of these registries that are wanted: the number of the run in the store.
+
+    What refuses or fails is a gap, or the end of a manifest, and the rest goes on. Nobody else may run on the store
+    meanwhile. Raises StoreError, and what `found` raises; then the run is not finished, and the next one of the same
+    `scope` takes it up.
+    """
+    watcher = watcher or Unwatched()
+    with store.lock():
+        began = now()
+        number = store.begin(command=command, scope=scope, now=began).id
+        apis: dict[Registry, RegistryApi] = {}
+        lanes = Lanes()
+        looker = lookers(
+            workers=wishes.workers, limits=wishes.limits, apis=apis.__getitem__, shelf=store, watcher=watcher
+        )
+        with looker as looks:
+            images = Images(store, looks, wishes.limits, lanes, most=wishes.workers * _UNDER_WAY)
+            voyage = Voyage(run=number, started=began, store=store, images=images, wishes=wishes, watcher=watcher)
+            fleet = _Fleet(voyage, lanes, apis)
+            try:
+                lanes.begin(lambda: fleet.enter_all(found))
+                images.keep()
+            finally:
+                lanes.stop()
+        counts = images.counts
+        store.finish(
+            number,
+            now=now(),
+            layers_read=counts.layers_read,
+            bytes_pulled=counts.bytes_pulled,
+            looked=counts.looked,
+            known=len(voyage.known),
+        )
+    return number
+
+
+class _Fleet:
+    """The places of a run, many entered at the same time."""
+
+    def __init__(self, voyage: Voyage, lanes: Lanes, apis: dict[Registry, RegistryApi]) -> None:
+        self._voyage = voyage
+        self._lanes = lanes
+        self._apis = apis
+
+    def enter_all(self, found: Iterable[Found]) -> None:
+        """Everything that discovery comes upon; then nothing more will be wanted."""
+        self._lanes.each(found, self._enter, threads=PLACES)
+        self._voyage.images.close()
+
+    def _enter(self, found: Found) -> None:
+        store, watcher = self._voyage.store, self._voyage.watcher
+        match found:
+            case Lost():
+                store.saw_account(self._voyage.run, found.account, [found.gap])
+                watcher.note(found.gap.detail)
+            case Passed():
+                store.saw_account(self._voyage.run, found.account, [found.gap])
+            case Place():
+                store.saw_account(self._voyage.run, found.account)
+                self._read(found)
+
+    def _read(self, place: Place) -> None:
+        """All repositories of a registry."""
+        voyage, registry = self._voyage, place.api.registry
+        if self._apis.setdefault(registry, place.api) is not place.api:
+            return  # it was entered before, as another identity
+        number = voyage.store.saw_registry(voyage.run, place.account.id, registry)
+        voyage.watcher.count("registries", found=1)
+
+        def refused(error: CloudError) -> None:
+            gap = refusal(registry.host, error)
+            voyage.store.saw_registry(voyage.run, place.account.id, registry, [gap])
+            voyage.watcher.note(gap.detail)
+
+        repositories = names(place.api, refused)
+        self._lanes.each(repositories, lambda name: self._go_over(place.api, number, name), threads=REPOSITORIES)
+        voyage.watcher.count("registries", done=1)
+
+    def _go_over(self, api: RegistryApi, registry: int, name: str) -> None:
+        voyage = self._voyage
+        repository = Repository(registry=api.registry, name=name)
+        voyage.watcher.count("repositories", found=1)
+        if gap := repository_left_out(repository, voyage.wishes.filters):
+            self._note(registry, repository, gap)
+            return
+        try:
+            found = listing(api, repository)
+            if found.gone:
+                voyage.watcher.count("repositories", done=1)
+                return
+            number = voyage.store.saw_repository(voyage.run, registry, name)
+            RepositoryRun(voyage, api, repository, number=number).work(found)
+        except Exception as error:
+            if self._lanes.stopped or isinstance(error, StoreError):
+                raise
+            self._note(registry, repository, failure(error, str(repository)))
+
+    def _note(self, registry: int, repository: Repository, gap: Gap) -> None:
+        """A repository that is not gone over, or not to its end."""
+        number = self._voyage.store.saw_repository(self._voyage.run, registry, repository.name)
+        self._voyage.store.repository_gap(self._voyage.run, number, gap)
+        if not gap.chosen:
+            self._voyage.watcher.note(f"{gap.subject}: {gap.detail}")
+        self._voyage.watcher.count("repositories", done=1)
