@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,17 +11,6 @@ from tidewaiter.simulator.keys import Keys
 from tidewaiter.simulator.policies import allowing, denying, trusting, trusting_web_identity
 
 SECRET = "a:shared/secret@4711"
-
-
-@pytest.fixture
-def aws() -> Iterator[SimulatedAws]:
-    with SimulatedAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def home(aws: SimulatedAws) -> SimulatedAccount:
-    return aws.account("management")
 
 
 @pytest.fixture

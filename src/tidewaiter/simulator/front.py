@@ -2,8 +2,10 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from tidewaiter.simulator.faults import AwsFaults
 from tidewaiter.simulator.iam import Authority
@@ -21,7 +23,9 @@ _GLOBAL = frozenset({"organizations", "iam", "account"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsCall:
-    """A call that came in. `error` is the code it was answered with, "" for none; `allowed`: policies let it in.
+    """A call that came in. `allowed`: policies let it in. `error` is the code it was answered with, "" for none.
+
+    `Dropped` is for a connection that ended. What moto's services answer is not looked at.
 
     `principal` is the ARN that GetCallerIdentity says, "" where the call was not signed by a known key.
     """
@@ -35,8 +39,11 @@ class AwsCall:
     error: str = ""
 
 
-class _Dropped(Exception):  # noqa: N818  nothing is wrong: the connection is to end
-    """The call gets no answer."""
+class _DroppedError(ServiceError):
+    """The call gets no answer: its connection ends."""
+
+    def __init__(self) -> None:
+        super().__init__("Dropped", "the connection ended")
 
 
 class Front:
@@ -72,22 +79,21 @@ class Front:
             call = read_call(request)
             protocol = call.protocol
             return self._answer(call, request)
-        except _Dropped:
+        except _DroppedError:
             return None
         except RefusedError as error:
             return give_error(error.spoken(protocol), protocol)
         except ServiceError as error:
             return give_error(error, protocol)
+        except Exception as error:  # noqa: BLE001  the edge: whoever tests against it shall read what broke
+            return give_error(ServiceError("SimulatorFailure", repr(error), HTTPStatus.INTERNAL_SERVER_ERROR), protocol)
 
     def admit(self, caller: Caller, region: str, action: str, resource: str) -> None:
-        """Notes a call that came in elsewhere. Raises ServiceError where policies refuse it."""
-        self._disturb(action, caller.account, region)
+        """Notes a call that came in elsewhere. Raises ServiceError where policies refuse it, or a fault is on."""
         session = self._ring.of(caller)
-        refusal = self._authority.refusal(session, region, action, resource)
-        error = RefusedError(Refusal.DENIED, refusal).spoken(Protocol.JSON) if refusal else None
-        self._note(session, region, action, resource, error)
-        if error:
-            raise error
+        with self._noted(session, region, action, resource, Protocol.JSON):
+            self._disturb(action, caller.account, region)
+            self._check(session, region, action, resource)
 
     def _answer(self, call: Call, request: Request) -> Response:
         session = self._ring.session(call.key, call.token) if call.key else None
@@ -96,32 +102,25 @@ class Front:
         else:
             action, resource = self._permission(session.caller, call)
         region = self._place(call)
-        error: ServiceError | None = None
-        try:
+        with self._noted(session, region, action, resource, call.protocol):
             self._disturb(action, session.caller.account if session else "", region)
-            return self._let_in(session, region, call, request, (action, resource))
-        except RefusedError as refused:
-            error = refused.spoken(call.protocol)
-            raise error from None
-        except ServiceError as failed:
-            error = failed
-            raise
-        finally:
-            self._note(session, region, action, resource, error)
+            if session is None or call.service == "sts":
+                return give_answer(call, self._sts.handle(session, region, call.operation, call.arguments))
+            if not self._regions.work(session.caller.account, region):
+                raise RefusedError(Refusal.UNKNOWN_KEY)
+            self._check(session, region, action, resource)
+            return self._serve(session.caller, region, call, request)
 
-    def _let_in(
-        self, session: Session | None, region: str, call: Call, request: Request, wanted: tuple[str, str]
-    ) -> Response:
-        """Gives an allowed call to its service."""
-        if session is None or call.service == "sts":
-            return give_answer(call, self._sts.handle(session, region, call.operation, call.arguments))
-        if not self._regions.work(session.caller.account, region):
-            raise RefusedError(Refusal.UNKNOWN_KEY)
-        if refusal := self._authority.refusal(session, region, *wanted):
+    def _check(self, session: Session, region: str, action: str, resource: str) -> None:
+        """Raises RefusedError where policies refuse it."""
+        if refusal := self._authority.refusal(session, region, action, resource):
             raise RefusedError(Refusal.DENIED, refusal)
+
+    def _serve(self, caller: Caller, region: str, call: Call, request: Request) -> Response:
+        """Gives an allowed call to its service."""
         if service := self._service(call):
-            return give_answer(call, service.handle(session.caller, region, call.operation, call.arguments))
-        return self._others.answer(request, session.caller.account)
+            return give_answer(call, service.handle(caller, region, call.operation, call.arguments))
+        return self._others.answer(request, caller.account)
 
     def _service(self, call: Call) -> Service | None:
         """The service of ours that the call is for. Of EC2 only one operation is."""
@@ -146,7 +145,7 @@ class Front:
             case "unavailable":
                 raise RefusedError(Refusal.UNAVAILABLE)
             case "dropped":
-                raise _Dropped
+                raise _DroppedError
             case "packed":
                 raise ServiceError(
                     "PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space, please use smaller policy."
@@ -154,20 +153,33 @@ class Front:
             case None:
                 """Nothing does."""
 
-    def _note(
-        self, session: Session | None, region: str, action: str, resource: str, error: ServiceError | None
-    ) -> None:
-        call = AwsCall(
-            principal=session.caller.arn if session else "",
-            account=session.caller.account if session else "",
-            region=region,
-            action=action,
-            resource=resource,
-            allowed=error is None or error.code not in DENIALS,
-            error=error.code if error else "",
-        )
-        with self._lock:
-            self.calls.append(call)
+    @contextmanager
+    def _noted(
+        self, session: Session | None, region: str, action: str, resource: str, protocol: Protocol
+    ) -> Iterator[None]:
+        """Notes a call when it is over. Raises ServiceError for a refusal, in the words of the protocol."""
+        error = ""
+        try:
+            yield
+        except RefusedError as refused:
+            spoken = refused.spoken(protocol)
+            error = spoken.code
+            raise spoken from None
+        except ServiceError as failed:
+            error = failed.code
+            raise
+        finally:
+            call = AwsCall(
+                principal=session.caller.arn if session else "",
+                account=session.caller.account if session else "",
+                region=region,
+                action=action,
+                resource=resource,
+                allowed=error not in DENIALS,
+                error=error,
+            )
+            with self._lock:
+                self.calls.append(call)
 
 
 class FrontDoor(Listener):

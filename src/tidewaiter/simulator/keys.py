@@ -89,7 +89,7 @@ class KeyRing:
     def session(self, key: str, token: str) -> Session:
         """Whom a request's key and token stand for. Raises RefusedError: unknown, or expired."""
         session = self._sessions.get(key)
-        if session is None or not secrets.compare_digest(session.keys.session_token, token):
+        if session is None or session.keys.session_token != token:
             raise RefusedError(Refusal.UNKNOWN_KEY)
         expires = session.keys.expires
         if key in self._revoked or (expires is not None and expires <= self._clock.now()):
