@@ -23,11 +23,12 @@ from fleet_samples import (
     VULNERABILITIES,
     digest,
     refusal,
+    registry_in,
     unscanned,
 )
 from golden_files import assert_golden
 from tidewaiter.model.cloud import Account
-from tidewaiter.model.fleet import AccountCoverage, FleetReport, GapCount, State
+from tidewaiter.model.fleet import AccountCoverage, FleetReport, GapCount, RegistryCoverage, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.report.fleet_gaps import unseen
 from tidewaiter.report.fleet_table import render
@@ -119,6 +120,17 @@ def test_an_account_with_a_refused_region_says_so_below_the_others() -> None:
     coverage = replace(SMALL_FLEET.accounts[0], gaps=(replace(NO_FEED, why=Why.DENIED, subject="eu-west-3"),))
     rows = section(drawn(replace(CLEAN_FLEET, accounts=(coverage,))), "Coverage").splitlines()
     assert re.split(r" {2,}", rows[-1].strip()) == ["other regions", "not entered: denied"]
+
+
+def test_empty_regions_share_a_row() -> None:
+    empty = tuple(RegistryCoverage(registry=registry_in(PAYER, f"eu-west-{number}")) for number in (2, 3, 4))
+    full = SMALL_FLEET.accounts[0].registries
+    both = replace(CLEAN_FLEET, accounts=(AccountCoverage(account=PAYER, registries=(*full, *empty)),))
+    rows = [re.split(r" {2,}", row.strip()) for row in section(drawn(both), "Coverage").splitlines()]
+    assert rows[1:] == [["111122223333 payer (management)", "eu-west-1", "1", "1", "1"], ["3 empty", "0"],
+                        ["in all", "1", "1", "1"]]  # fmt: skip
+    alone = replace(CLEAN_FLEET, accounts=(AccountCoverage(account=PAYER, registries=empty[:1]),))
+    assert "eu-west-2" in section(drawn(alone), "Coverage")
 
 
 def test_an_account_without_registries_is_named() -> None:

@@ -16,9 +16,9 @@ from tidewaiter.model.package import Inventory
 from tidewaiter.scan import look
 
 if TYPE_CHECKING:  # a registry's client is imported only where one is asked
+    from tidewaiter.cli.registries import Registries
     from tidewaiter.image.blob import Registry
     from tidewaiter.image.limits import Limits
-    from tidewaiter.registry.client import RegistryClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,8 @@ def inventories(targets: Sequence[str], choices: Choices) -> Iterator[Inventory]
     if "" in targets:
         raise UsageError("a target is empty", advice="Is a variable not set?")
     with ExitStack() as stack:
-        # One client for all targets: connections and tokens serve the next image too.
-        registry = cache(lambda: stack.enter_context(_registry(choices)))
+        # The same for all targets: connections and tokens serve the next image too.
+        registry = cache(lambda: stack.enter_context(_registries(choices)))
         for target in targets:
             try:
                 yield from _inventories(target, choices, registry)
@@ -84,10 +84,10 @@ def _inventories(target: str, choices: Choices, registry: "Callable[[], Registry
             yield inventory
 
 
-def _registry(choices: Choices) -> "RegistryClient":
-    from tidewaiter.registry.client import RegistryClient
+def _registries(choices: Choices) -> "Registries":
+    from tidewaiter.cli.registries import Registries
 
-    return RegistryClient(insecure=choices.insecure)
+    return Registries(insecure=choices.insecure)
 
 
 def _platform(text: str | None) -> Platform | None:

@@ -26,7 +26,7 @@ def foreseen_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]
 
 
 def coverage_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]:
-    """A row a registry, below its account, and one for all of them together."""
+    """A row a registry, below its account, and one for all of them together. Empty regions share one."""
     return _lines(_TITLES, accounts, page)
 
 
@@ -40,8 +40,13 @@ def _lines(titles: Row, accounts: Sequence[AccountCoverage], page: Page) -> list
 
 def _account(coverage: AccountCoverage) -> Iterator[Row]:
     lead = Cell(account_name(coverage), Style.BOLD)
+    empty = [registry for registry in coverage.registries if not registry.repositories and not registry.gaps]
     for registry in coverage.registries:
-        yield (lead, Cell(_region(registry.registry)), *_counts(registry))
+        if registry not in empty or len(empty) == 1:
+            yield (lead, Cell(_region(registry.registry)), *_counts(registry))
+            lead = Cell("")
+    if len(empty) > 1:
+        yield (lead, Cell(f"{len(empty)} empty"), _number(0), *(Cell("") for _ in _TITLES[3:]))
         lead = Cell("")
     if coverage.gaps:
         region = "other regions" if coverage.registries else ""
