@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
 from tidewaiter.model.image import Digest
-from tidewaiter.simulator.bodies import BlobConversation, BodyFaults
+from tidewaiter.simulator.bodies import BlobConversation, BodyFaults, Sending
 from tidewaiter.simulator.content import Content
 from tidewaiter.simulator.listener import Listener
 from tidewaiter.simulator.service import Clock
@@ -25,15 +25,13 @@ _SIGNATURE = "&X-Amz-Signature="
 _LONGEST = 604_800  # seconds that a signed address may be good for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
-    """A request for a blob that came in: how it was answered, and how many of its bytes were sent."""
+@dataclass(slots=True, kw_only=True)
+class Fetch(Sending):
+    """A request for a blob that came in, and how it is answered."""
 
     method: str
     digest: Digest
     range: str
-    status: int
-    sent: int
 
 
 class BlobHost:
@@ -142,18 +140,16 @@ class _Handler(BlobConversation):
     def _give(self, digest: Digest) -> None:
         blobs = self.server.blobs
         blob = blobs.content.find(digest)
-        status, sent = HTTPStatus.OK, 0
+        fetch = Fetch(method=self.command, digest=digest, range=self.headers.get("Range", ""))
+        blobs.fetches.append(fetch)
         if fault := blobs.faults.next_answer():
-            status = HTTPStatus(fault[0])
-            self.send(status, b"", fault[1])
+            fetch.status = fault[0]
+            self.send(fetch.status, b"", fault[1])
         elif blob is None:
-            status = HTTPStatus.NOT_FOUND
-            self._refuse(status, "NoSuchKey", "The specified key does not exist.")
+            fetch.status = HTTPStatus.NOT_FOUND
+            self._refuse(HTTPStatus.NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
         else:
-            sent = self.send_blob(blob, digest, blobs.faults)
-        blobs.fetches.append(
-            Fetch(method=self.command, digest=digest, range=self.headers.get("Range", ""), status=status, sent=sent)
-        )
+            self.send_blob(blob, digest, blobs.faults, fetch)
 
     def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
         error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"

@@ -78,53 +78,60 @@ class _Part:
         return self.source.read(size)
 
 
+@dataclass(slots=True, kw_only=True)
+class Sending:
+    """An answer with a blob, while it is sent: its status, and how many bytes were handed to the connection so far."""
+
+    status: int = 0
+    sent: int = 0
+
+
 class BlobConversation(Conversation):
     """A connection on which blobs are sent."""
 
-    def send_blob(self, blob: Blob, digest: Digest, faults: BodyFaults) -> int:
-        """Sends what the client asked for of the blob. Returns how many bytes were sent, also where it went away."""
+    def send_blob(self, blob: Blob, digest: Digest, faults: BodyFaults, sending: Sending | None = None) -> None:
+        """Sends what the client asked for of the blob, and keeps the account of it in `sending`."""
+        account = sending or Sending()
         corrupt = digest in faults.corrupt
         if isinstance(blob, bytes):
-            return self._send_part(_Part(blob, 0, len(blob), corrupt), faults)
+            self._send_part(_Part(blob, 0, len(blob), corrupt), faults, account)
+            return
         with blob.open("rb") as file:
-            return self._send_part(_Part(file, 0, blob.stat().st_size, corrupt), faults)
+            self._send_part(_Part(file, 0, blob.stat().st_size, corrupt), faults, account)
 
-    def _send_part(self, whole: _Part, faults: BodyFaults) -> int:
+    def _send_part(self, whole: _Part, faults: BodyFaults, account: Sending) -> None:
         match = _RANGE.fullmatch(self.headers.get("Range", ""))
         if match is None or faults.ignore_range:
-            return self._send_body(HTTPStatus.OK, whole, {"Accept-Ranges": "bytes"}, faults)
+            account.status = HTTPStatus.OK
+            self._send_body(whole, {"Accept-Ranges": "bytes"}, faults, account)
+            return
         first = int(match[1]) + faults.wrong_range
         last = min(int(match[2] or whole.size), whole.size - 1)
         if first > last:
-            self.send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"", {"Content-Range": f"bytes */{whole.size}"})
-            return 0
+            account.status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            self.send(account.status, b"", {"Content-Range": f"bytes */{whole.size}"})
+            return
         headers = {"Content-Range": f"bytes {first}-{last}/{whole.size}"}
-        part = replace(whole, first=first, size=last + 1 - first)
-        return self._send_body(HTTPStatus.PARTIAL_CONTENT, part, headers, faults)
+        account.status = HTTPStatus.PARTIAL_CONTENT
+        self._send_body(replace(whole, first=first, size=last + 1 - first), headers, faults, account)
 
-    def _send_body(self, status: int, part: _Part, headers: Mapping[str, str], faults: BodyFaults) -> int:
+    def _send_body(self, part: _Part, headers: Mapping[str, str], faults: BodyFaults, account: Sending) -> None:
         length = str(part.size * 2 if faults.endless else part.size)
         framing = {"Connection": "close"} if faults.unsized else {"Content-Length": length}
-        self.head(status, {"Content-Type": _BYTES, **headers, **framing})
+        self.head(account.status, {"Content-Type": _BYTES, **headers, **framing})
         if self.command == "HEAD":
-            return 0
+            return
         cut = faults.cut(part.size)
-        sent = self._send_bytes(replace(part, size=cut), faults.pause)
+        self._send_bytes(replace(part, size=cut), faults.pause, account)
         if faults.endless:
-            sent += self._send_bytes(part, faults.pause)
+            self._send_bytes(part, faults.pause, account)
         if cut < part.size:
             self.hang_up()
-        return sent
 
-    def _send_bytes(self, part: _Part, pause: float) -> int:
-        """Sends them. Returns how many were sent, also where the client went away."""
-        sent = 0
-        try:
-            for chunk in part.chunks():
-                if pause:
-                    time.sleep(pause)
-                self.wfile.write(chunk)
-                sent += len(chunk)
-        except OSError:
-            self.close_connection = True
-        return sent
+    def _send_bytes(self, part: _Part, pause: float, account: Sending) -> None:
+        """Sends them. They are counted first, so that who has all of them finds all of them counted."""
+        for chunk in part.chunks():
+            if pause:
+                time.sleep(pause)
+            account.sent += len(chunk)
+            self.wfile.write(chunk)
