@@ -1,5 +1,7 @@
 """Each source of credentials that boto3's default chain knows, against a loopback stand-in of it."""
 
+import base64
+import json
 import traceback
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -10,6 +12,7 @@ import pytest
 from fakes.cloud_endpoint import AwsError, CloudEndpoint, Request, Response, as_json
 from fakes.security_tokens import FAR, USER, USER_KEY, USER_SECRET, SecurityTokens
 from tidewaiter.aws.chain import Chain
+from tidewaiter.aws.web_identity import WebIdentity
 from tidewaiter.errors import CloudDeniedError, UsageError
 
 _ROLE = "arn:aws:iam::111111111111:role/scanner"
@@ -224,6 +227,41 @@ def test_a_web_identity_token_of_another_audience_is_explained_without_the_token
         Chain.ambient().identity()
     assert "trust policy" in caught.value.advice
     assert "another.web.token" not in "".join(traceback.format_exception(caught.value))
+
+
+def _web_token(**claims: object) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"header.{payload}.the-tokens-signature"
+
+
+def test_a_web_identity_that_the_role_does_not_trust_is_named_with_the_statement_that_would(
+    web_identity: Path, cloud: CloudEndpoint
+) -> None:
+    def denied(_: Request) -> Response:
+        raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", HTTPStatus.FORBIDDEN)
+
+    cloud.answers["AssumeRoleWithWebIdentity"] = denied
+    issuer = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+    subject = "system:serviceaccount:security:scanner"
+    web_identity.write_text(_web_token(iss=f"https://{issuer}", sub=subject, aud=["sts.amazonaws.com"]))
+    with pytest.raises(CloudDeniedError) as caught:
+        Chain.ambient().identity()
+    who = f"the web identity {subject} of https://{issuer}"
+    assert caught.value.what == f"{who} may not do sts:AssumeRoleWithWebIdentity on {_ROLE} (AccessDenied)"
+    statement = json.loads(caught.value.advice.partition("The trust policy needs ")[2])
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::111111111111:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{issuer}:sub": subject, f"{issuer}:aud": "sts.amazonaws.com"}},
+    }
+    assert "the-tokens-signature" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("token", ["", "no token", "a.b.c", "a.bm9uZQ.c", "a.eyJpc3MiOjF9.c", "a.\u00e4.c"])
+def test_a_token_that_is_none_names_nobody(token: str, web_identity: Path) -> None:
+    web_identity.write_text(token)
+    assert WebIdentity.of_environment() is None
 
 
 def test_a_missing_web_identity_token_file_is_named(web_identity: Path, cloud: CloudEndpoint) -> None:

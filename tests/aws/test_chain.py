@@ -10,7 +10,8 @@ import pytest
 
 from fakes.cloud_endpoint import AwsError, CloudEndpoint, Request, Response, as_json
 from fakes.security_tokens import USER, USER_KEY, USER_SECRET, SecurityTokens
-from tidewaiter.aws.chain import Call, Chain
+from tidewaiter.aws.calls import Call
+from tidewaiter.aws.chain import Chain
 from tidewaiter.aws.limiter import Limiter
 from tidewaiter.aws.permissions import session_policy
 from tidewaiter.errors import CloudDeniedError, CloudError, UsageError

@@ -5,13 +5,19 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from tidewaiter.aws.refusals import RAISED, REGION_DISABLED, Asked, code_of, no_credentials, refusal
+from tidewaiter.aws.calls import Asked
+from tidewaiter.aws.denials import ASSUME_BY_TOKEN
+from tidewaiter.aws.refusals import DENIED, RAISED, REGION_DISABLED, UNTRUSTED_TOKEN, code_of, no_credentials, refusal
 from tidewaiter.aws.sessions import Sessions
+from tidewaiter.aws.web_identity import WebIdentity
+from tidewaiter.errors import CloudDeniedError, TidewaiterError
 
 _PROVIDERS: Final[Mapping[str, str]] = {
     "env": "environment keys",
@@ -55,7 +61,7 @@ class AmbientCredentials:
             except RAISED as error:
                 if code_of(error) == REGION_DISABLED and region != self._regions[-1]:
                     continue
-                raise refusal(error, _asked(region)) from None
+                raise _refused(error, region) from None
         raise AssertionError("there is always a region to try")
 
     def _found(self, session: Session, region: str) -> Credentials:
@@ -85,6 +91,19 @@ def _provider(method: str) -> str:
     if method == "container-role" and "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" in os.environ:
         return "EKS Pod Identity"
     return name
+
+
+def _refused(error: Exception, region: str) -> TidewaiterError:
+    """The refusal of credentials; where a token was to become a role, it says whose token, and what would trust it."""
+    operation = error.operation_name if isinstance(error, ClientError) else ""
+    asked = Asked(action=f"sts:{operation}", region=region) if operation else _asked(region)
+    identity = WebIdentity.of_environment()
+    if asked.action != ASSUME_BY_TOKEN or identity is None:
+        return refusal(error, asked)
+    told = refusal(error, replace(asked, principal=str(identity), resource=identity.role or "*"))
+    if isinstance(told, CloudDeniedError) and told.code in DENIED | UNTRUSTED_TOKEN:
+        told.advice = f"{told.advice} The trust policy needs {identity.trust()}"
+    return told
 
 
 def _asked(region: str) -> Asked:

@@ -16,10 +16,11 @@ from botocore.credentials import Credentials
 from tidewaiter.aws import hosts
 from tidewaiter.aws.ambient import AmbientCredentials, ambient_region
 from tidewaiter.aws.assumed import AssumedRole, utc_now
+from tidewaiter.aws.calls import Asked, Call
 from tidewaiter.aws.hops import check_hop, check_policy
 from tidewaiter.aws.limiter import Limiter
 from tidewaiter.aws.permissions import is_listed
-from tidewaiter.aws.refusals import DENIED, EXPIRED, INVALID, RAISED, REGION_DISABLED, Asked, code_of, refusal
+from tidewaiter.aws.refusals import DENIED, EXPIRED, INVALID, RAISED, REGION_DISABLED, code_of, refusal
 from tidewaiter.aws.sessions import FEWEST_ATTEMPTS, THROTTLED, Clients, Pace, Sessions
 from tidewaiter.errors import CloudError, TidewaiterError, UsageError
 from tidewaiter.model.cloud import Identity, RoleHop
@@ -29,16 +30,6 @@ _MOST_ROUNDS = 3
 _TOKENS = ("nextToken", "NextToken")
 _HOME = hosts.partition(hosts.DEFAULT_PARTITION).home
 _NOT_HERE = INVALID | {REGION_DISABLED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call that is made. `account` is "" for an ambient identity that nobody has asked yet who it is."""
-
-    service: str
-    action: str
-    account: str
-    region: str
 
 
 def _unheard(_: Call) -> None:

@@ -35,7 +35,7 @@ class _Rate:
     per_second: float
     ceiling: float
     risen: float
-    free: float = 0.0
+    free: float = float("-inf")
     fallen: float = float("-inf")
 
     def reserve(self, now: float) -> float:

@@ -3,18 +3,16 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tidewaiter.aws import hosts
-from tidewaiter.aws.permissions import statement
+from tidewaiter.aws.calls import Asked
+from tidewaiter.aws.denials import Denial
 from tidewaiter.aws.sessions import THROTTLED
 from tidewaiter.errors import CloudDeniedError, CloudError, TidewaiterError, UsageError
 
@@ -33,7 +31,7 @@ DENIED: Final = frozenset(
 _SIGNATURE: Final = frozenset(
     {"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "RequestTimeTooSkewed"}
 )
-_WEB_IDENTITY: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim"})
+UNTRUSTED_TOKEN: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim"})
 _TRANSIENT: Final = frozenset(
     {
         "RequestTimeout",
@@ -49,37 +47,7 @@ _TRANSIENT: Final = frozenset(
 )
 _SERVER_ERROR = 500
 _LONGEST_MESSAGE = 600
-_DENIAL: Final = re.compile(
-    r"not authorized to perform: (?P<action>[a-z0-9-]+:\w+)"
-    r"(?: on resource: (?P<resource>arn:\S+|\*))?"
-    r"(?:.*?(?P<absent>because no|with an explicit deny in an?) (?P<document>[\w -]*?(?:policy|boundary))\b)?",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A call: which action, on what, in which account and region ("" where unknown), by whom.
-
-    `external_id` tells whether one was given, never which.
-    """
-
-    action: str
-    region: str
-    resource: str = "*"
-    account: str = ""
-    principal: str = ""
-    external_id: bool = False
-
-    @property
-    def where(self) -> str:
-        """The account and region, for messages."""
-        return ", ".join(filter(None, (self.account and f"account {self.account}", self.region)))
-
-    @property
-    def deed(self) -> str:
-        """What was asked of what, for messages."""
-        return self.action if self.resource == "*" else f"{self.action} on {self.resource}"
+_NOISE: Final = re.compile("Encoded authorization failure message:|The canonical string", re.IGNORECASE)
 
 
 def code_of(error: Exception) -> str:
@@ -123,7 +91,7 @@ def _answered(error: ClientError, asked: Asked) -> CloudError:
     if code in EXPIRED:
         what = f"the credentials of {who} have expired, as {asked.deed} was asked ({code})"
         return CloudDeniedError(what, where=asked.where, advice=_RENEW, code=code)
-    if code in INVALID | _SIGNATURE | _WEB_IDENTITY or code in _ADVICE_ON_CREDENTIALS:
+    if code in INVALID | _SIGNATURE | UNTRUSTED_TOKEN or code in _ADVICE_ON_CREDENTIALS:
         what = f"AWS does not take {who} for {asked.deed} ({code}: {message})"
         return CloudDeniedError(what, where=asked.where, advice=advice or _credentials_advice(code), code=code)
     return _other(error, code, message, asked)
@@ -157,115 +125,21 @@ _ADVICE: Final[Mapping[str, str]] = {
 def _credentials_advice(code: str) -> str:
     if code in _SIGNATURE:
         return "The secret key is wrong, or this machine's clock is."
-    if code in _WEB_IDENTITY:
+    if code in UNTRUSTED_TOKEN:
         return "The token's issuer, audience or subject is not the one that the role's trust policy and provider name."
     return "The keys were deleted, are of another partition, or the region is not enabled in their account."
 
 
 def _denied(code: str, message: str, asked: Asked) -> CloudDeniedError:
-    denial = _DENIAL.search(message)
-    action = denial["action"] if denial else asked.action
-    told = denial["resource"] if denial else None
-    resource = asked.resource if asked.resource != "*" or not told else told
-    who = asked.principal or _principal(message) or "this identity"
-    document = _document(denial)
-    explicit = bool(denial and denial["absent"] and "explicit" in denial["absent"].lower())
-    what = f"{who} may not do {action} on {resource} ({code}{_reason(document, explicit=explicit)})"
-    advice = _advice(document, action, resource, who, asked, explicit=explicit)
-    return CloudDeniedError(what, where=asked.where, advice=advice, code=code)
-
-
-def _reason(document: str, *, explicit: bool) -> str:
-    if not document:
-        return ""
-    return f": the {document} has an explicit Deny" if explicit else f": no {document} allows it"
-
-
-def _document(denial: re.Match[str] | None) -> str:
-    return (denial["document"] or "").lower().replace("-based", "") if denial else ""
-
-
-def _advice(document: str, action: str, resource: str, who: str, asked: Asked, *, explicit: bool) -> str:
-    allowed = statement([action], [resource])
-    if explicit:
-        return f"The {document} denies it: except {_holder(who)} from that Deny; no Allow elsewhere helps."
-    if action == "sts:AssumeRole":
-        return _trust_advice(document, allowed, resource, who, asked)
-    owner = _OWNERS.get(document)
-    if owner:
-        return f"{owner} has to allow {_json(allowed)}"
-    return f"Add to the identity policy of {_holder(who)}: {_json(allowed)}"
-
-
-_OWNERS: Final[Mapping[str, str]] = {
-    "service control policy": "The service control policy (SCP) over the account",
-    "resource control policy": "The resource control policy (RCP) over the account",
-    "permissions boundary": "The permissions boundary of the identity",
-    "session policy": "The session policy that the identity was given",
-    "vpc endpoint policy": "The policy of the VPC endpoint on the way",
-    "resource policy": "The resource's own policy",
-}
-
-
-def _trust_advice(document: str, allowed: Mapping[str, object], role: str, who: str, asked: Asked) -> str:
-    if document in _OWNERS and document != "resource policy":
-        return f"{_OWNERS[document]} has to allow {_json(allowed)}"
-    trust = f"the trust policy of {role}: {_json(_trust(who, external_id=asked.external_id))}"
-    own = f"the identity policy of {_holder(who)}: {_json(allowed)}"
-    if document == "identity policy":
-        return f"Add to {own}"
-    given = "another external ID than was given" if asked.external_id else "an external ID, and none was given"
-    return f"The role may not exist, or ask for {given}. Add to {trust} and to {own}"
-
-
-def _trust(who: str, *, external_id: bool) -> Mapping[str, object]:
-    condition: dict[str, Mapping[str, str]] = {}
-    principal = _role_of(who)
-    if "AWSReservedSSO_" in principal:
-        # The role's path holds a region that the session's ARN does not tell, so no Principal can name it.
-        arn = hosts.parse_arn(principal)
-        name = arn.resource.removeprefix("role/")
-        path = f"arn:{arn.partition}:iam::{arn.account}:role/aws-reserved/sso.amazonaws.com/*"
-        condition["ArnLike"] = {"aws:PrincipalArn": f"{path}{name}"}
-        principal = f"arn:{arn.partition}:iam::{arn.account}:root"
-    if external_id:
-        condition["StringEquals"] = {"sts:ExternalId": "THE EXTERNAL ID"}
-    trusted: dict[str, object] = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-    return {**trusted, "Condition": condition} if condition else trusted
-
-
-def _role_of(principal: str) -> str:
-    """The ARN of the role or user that a policy names for this principal."""
-    try:
-        arn = hosts.parse_arn(principal)
-    except UsageError:
-        return principal
-    kind, _, rest = arn.resource.partition("/")
-    if kind != "assumed-role":
-        return principal
-    return f"arn:{arn.partition}:iam::{arn.account}:role/{rest.partition('/')[0]}"
-
-
-def _holder(principal: str) -> str:
-    return _role_of(principal)
-
-
-def _principal(message: str) -> str:
-    found = re.search(r"User: (arn:\S+) is not authorized", message)
-    return found[1] if found else ""
-
-
-_NOISE: Final = re.compile("Encoded authorization failure message:|The canonical string", re.IGNORECASE)
+    denial = Denial.read(message, asked)
+    because = ": ".join(filter(None, (code, denial.reason)))
+    return CloudDeniedError(f"{denial.what} ({because})", where=asked.where, advice=denial.advice, code=code)
 
 
 def _message(error: ClientError) -> str:
     """AWS' own sentence, without the request that it thinks was signed (the token stands in it) and encoded reasons."""
     text = _NOISE.split(str(error.response.get("Error", {}).get("Message", "")), maxsplit=1)[0]
     return " ".join(text.split())[:_LONGEST_MESSAGE].rstrip(".")
-
-
-def _json(policy: Mapping[str, Any]) -> str:
-    return json.dumps(policy, separators=(", ", ": "))
 
 
 def _unanswered(error: Exception, asked: Asked) -> TidewaiterError:
