@@ -1,35 +1,44 @@
 """Looking through the images of a fleet in worker processes: each distinct layer is read once, whoever needs it."""
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from tidewaiter.aws.registries import RegistryApi
+from tidewaiter.errors import MalformedError
+from tidewaiter.fleet.desk import Desk
+from tidewaiter.fleet.failures import failure
+from tidewaiter.fleet.layer_stock import LayerStock
+from tidewaiter.fleet.messages import FoldImage, ReadImage, Refused, Result
+from tidewaiter.fleet.origins import Origins
+from tidewaiter.fleet.pool import Pool
 from tidewaiter.fleet.watcher import Watcher
+from tidewaiter.image.assembly import is_layer
 from tidewaiter.image.limits import Limits
-from tidewaiter.model.cloud import Registry, Repository
+from tidewaiter.image.manifest import read_document
+from tidewaiter.inventory.encoding import decode_inventory
+from tidewaiter.model.cloud import Download, Registry, Repository
 from tidewaiter.model.gap import Gap
-from tidewaiter.model.image import Digest, Platform
+from tidewaiter.model.image import Digest, Manifest, Platform
 from tidewaiter.model.package import Inventory
+from tidewaiter.scan.shelf import LayerShelf
 
+__all__ = ["LayerShelf", "Looked", "Looker", "PulledImage"]
 
-class LayerShelf(Protocol):
-    """Where layers are kept that were read once. Methods may be called from several threads."""
-
-    def layer(self, digest: Digest, fingerprint: str) -> bytes | None:
-        """The layer as these extractors saw it, encoded; None where it is not kept."""
-        ...
-
-    def keep_layer(self, digest: Digest, fingerprint: str, content: bytes, stored_size: int) -> None:
-        """Keep a layer that was verified and read whole; `stored_size` is that of its stored bytes."""
-        ...
+_THREADS = 16  # they wait for AWS and for the store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledImage:
-    """An image whose manifest is here. `platform` is what its index says of it; `tags` are its names in the registry."""
+    """An image whose manifest is here.
+
+    `platform` is what its index says of it; `tags` are its names in the registry.
+    """
 
     repository: Repository
     digest: Digest
@@ -37,6 +46,11 @@ class PulledImage:
     media_type: str = ""
     platform: Platform | None = None
     tags: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """`host/repository@digest`."""
+        return f"{self.repository}@{self.digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +71,8 @@ class Looker:
     """Worker processes that look through images. A context manager: the processes end with it.
 
     `apis` gives who can be asked about a registry's blobs; `shelf` has the layers that were read before. An image that
-    fails is a `Looked` with the failure, never an exception of its Future.
+    fails is a `Looked` with the failure, never an exception of its Future; but what is not done at the end of the
+    context is cancelled.
     """
 
     def __init__(
@@ -69,11 +84,13 @@ class Looker:
         shelf: LayerShelf,
         watcher: Watcher,
     ) -> None:
-        self._workers = workers
-        self._limits = limits
-        self._apis = apis
-        self._shelf = shelf
+        self._desk = Desk(_THREADS)
+        self._pool = Pool(workers=workers, limits=limits)
+        self._origins = Origins(apis, self._desk)
         self._watcher = watcher
+        self._stock = LayerStock(shelf, pool=self._pool, origins=self._origins, desk=self._desk, watcher=watcher)
+        self._lock = threading.Lock()
+        self._open: set[Future[Looked]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +98,142 @@ class Looker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        self._desk.close()
+        self._pool.close()
+        with self._lock:
+            left = list(self._open)
+        for future in left:
+            future.cancel()
+        self._origins.close()
 
     def look(self, image: PulledImage) -> Future[Looked]:
-        """Begin to look through an image; never blocks."""
-        raise NotImplementedError
+        """Begin to look through an image; never blocks. How many are under way is the caller's matter."""
+        look = _Look(image, self._stock, self._watcher, self._fold)
+        with self._lock:
+            self._open.add(look.future)
+        look.future.add_done_callback(self._done)
+        self._desk.do(look.begin)
+        return look.future
+
+    def _done(self, future: Future[Looked]) -> None:
+        with self._lock:
+            self._open.discard(future)
+
+    def _fold(self, look: "_Look") -> None:
+        """Have a worker lay the image's layers over each other; they are all here."""
+        self._desk.do(partial(look.guarded, partial(self._submit, look)))
+
+    def _submit(self, look: "_Look") -> None:
+        repository = look.repository
+        task = look.task(self._origins.download(repository, look.config))
+        asked = self._origins.asked(repository)
+        future = self._pool.submit(task, asked=asked, pulled=look.pulled, urgent=True)
+        future.add_done_callback(lambda done: self._desk.do(partial(look.guarded, partial(look.ended, done))))
+
+
+class _Look:
+    """One image on its way: it waits for its layers, then for the fold, and tells the outcome once."""
+
+    def __init__(
+        self, image: PulledImage, stock: LayerStock, watcher: Watcher, fold: Callable[["_Look"], None]
+    ) -> None:
+        self.future: Future[Looked] = Future()
+        self.repository = image.repository
+        self.config = image.digest
+        self._image = image
+        self._stock = stock
+        self._watcher = watcher
+        self._fold = fold
+        self._lock = threading.Lock()
+        self._missing: set[Digest] = set()
+        self._layers: dict[Digest, bytes] = {}
+        self._read = 0
+        self._pulled = 0
+
+    def begin(self) -> None:
+        """Ask for the layers."""
+        self.guarded(self._ask)
+
+    def guarded(self, step: Callable[[], None]) -> None:
+        """Do a step; what goes wrong in it is the image's failure."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the edge of the stages: no image may end the run
+            self.failed(failure(error, self._image.reference))
+
+    def _ask(self) -> None:
+        manifest = _manifest(self._image)
+        self.config = manifest.config.digest
+        layers = {layer.digest: layer for layer in manifest.layers if is_layer(layer.media_type)}
+        self._missing = set(layers)
+        for descriptor in layers.values():
+            self._stock.want(descriptor, self)
+        if not layers:
+            self._fold(self)
+
+    def arrived(self, digest: Digest, content: bytes) -> None:
+        """A layer is here; with the last one the image can be folded."""
+        with self._lock:
+            self._layers[digest] = content
+            self._missing.discard(digest)
+            complete = not self._missing
+        if complete and not self.future.done():
+            self._fold(self)
+
+    def failed(self, gap: Gap) -> None:
+        """The image cannot be looked through."""
+        self._tell(Looked(failure=gap, layers_read=self._read, bytes_pulled=self._pulled))
+
+    def pulled(self, size: int) -> None:
+        """So many more bytes were read on its behalf."""
+        self._pulled += size
+        self._watcher.pulled(size)
+
+    def read(self) -> None:
+        """A layer was read on its behalf."""
+        self._read += 1
+
+    def task(self, config: Download) -> FoldImage:
+        """What a worker needs to know of the image, and the layers."""
+        image = self._image
+        return FoldImage(
+            repository=str(image.repository),
+            digest=image.digest,
+            manifest=image.manifest,
+            media_type=image.media_type,
+            platform=image.platform,
+            tags=image.tags,
+            config=config,
+            layers=tuple(self._layers.items()),
+        )
+
+    def ended(self, future: Future[Result]) -> None:
+        """The worker is done with the image, or its process was ended."""
+        self._layers = {}
+        with suppress(CancelledError):
+            match result := future.result():
+                case Refused(gap):
+                    self.failed(gap)
+                case ReadImage():
+                    self._take(result)
+
+    def _take(self, result: ReadImage) -> None:
+        for layer in result.layers:
+            self._stock.keep(layer)
+            self.read()
+        inventory = decode_inventory(result.inventory)
+        self._tell(Looked(inventory=inventory, layers_read=self._read, bytes_pulled=self._pulled))
+
+    def _tell(self, looked: Looked) -> None:
+        with suppress(InvalidStateError):  # it has failed before, or nobody waits for it any more
+            self.future.set_result(looked)
+
+
+def _manifest(image: PulledImage) -> Manifest:
+    manifest = read_document(image.manifest, image.reference, image.media_type)
+    if not isinstance(manifest, Manifest):
+        raise MalformedError("it is an index, and not an image", where=image.reference)
+    if manifest.digest != image.digest:
+        what = f"wrong digest: its manifest has {manifest.digest}"
+        raise MalformedError(what, where=image.reference)
+    return manifest

@@ -72,7 +72,7 @@ class Assembly:
         Beside real images, what is no image or is not held becomes an Image with nothing but a gap.
         """
         if isinstance(root, Manifest):
-            return (self._of_manifest(root, None, tags),)
+            return (self.image(root, None, tags),)
         leaves = tuple(self._leaf(descriptor) for descriptor in self.flat(root))
         if not leaves:
             raise NotAnImageError("not an image: it is an index that lists no image", where=self._where(root))
@@ -80,6 +80,40 @@ class Assembly:
         if len(chosen) == 1:
             return (self._of_leaf(chosen[0], tags),)
         return tuple(self._of_leaf_or_gap(leaf, tags) for leaf in chosen)
+
+    def image(self, manifest: Manifest, platform: Platform | None, tags: tuple[str, ...]) -> Image:
+        """The image of a manifest; `platform` is what its index says of it.
+
+        Raises NotAnImageError, PlatformError, and what reading the configuration raises.
+        """
+        where = self._where(manifest)
+        if reason := why_no_image(manifest):
+            raise NotAnImageError(f"not an image: {reason}", where=where)
+        check_layers(len(manifest.layers), self.limits, where)
+        config = self._config(manifest)
+        platform = platform or known_platform(config.platform)
+        if not fits(platform, self.wanted):
+            what = f"it is an image for {platform}, not for {self.wanted.platform}"
+            raise PlatformError(what, where=where, advice="Leave --platform out to take it as it is.")
+        layers = describe_layers(manifest.layers, config, where)
+        gaps = tuple(gap for layer in layers if (gap := _gap(layer)))
+        return Image(
+            identity=ImageIdentity(
+                reference=self.target,
+                digest=manifest.digest,
+                platform=platform,
+                tags=tags,
+                created=creation_time(config),
+                layers=layers,
+            ),
+            config=config,
+            blobs=tuple(
+                self._blob(layer, descriptor)
+                for layer, descriptor in zip(layers, manifest.layers, strict=True)
+                if is_layer(layer.media_type)
+            ),
+            gaps=gaps,
+        )
 
     def passed_over(self, descriptor: Descriptor, tags: tuple[str, ...], why: Why, error: TidewaiterError) -> Image:
         """An Image with nothing but a gap, for what stands beside real images and cannot be looked at."""
@@ -134,37 +168,7 @@ class Assembly:
         document = self.document(leaf.descriptor)
         if isinstance(document, Index):
             raise MalformedError("it is an index, and its descriptor says manifest", where=self._where(document))
-        return self._of_manifest(document, leaf.platform, tags)
-
-    def _of_manifest(self, manifest: Manifest, platform: Platform | None, tags: tuple[str, ...]) -> Image:
-        where = self._where(manifest)
-        if reason := why_no_image(manifest):
-            raise NotAnImageError(f"not an image: {reason}", where=where)
-        check_layers(len(manifest.layers), self.limits, where)
-        config = self._config(manifest)
-        platform = platform or known_platform(config.platform)
-        if not fits(platform, self.wanted):
-            what = f"it is an image for {platform}, not for {self.wanted.platform}"
-            raise PlatformError(what, where=where, advice="Leave --platform out to take it as it is.")
-        layers = describe_layers(manifest.layers, config, where)
-        gaps = tuple(gap for layer in layers if (gap := _gap(layer)))
-        return Image(
-            identity=ImageIdentity(
-                reference=self.target,
-                digest=manifest.digest,
-                platform=platform,
-                tags=tags,
-                created=creation_time(config),
-                layers=layers,
-            ),
-            config=config,
-            blobs=tuple(
-                self._blob(layer, descriptor)
-                for layer, descriptor in zip(layers, manifest.layers, strict=True)
-                if layer.media_type in _LAYER_TYPES
-            ),
-            gaps=gaps,
-        )
+        return self.image(document, leaf.platform, tags)
 
     def _config(self, manifest: Manifest) -> ImageConfig:
         where = f"{self.content.where}: configuration {manifest.config.digest}"
@@ -174,6 +178,11 @@ class Assembly:
     def _blob(self, layer: Layer, descriptor: Descriptor) -> LayerBlob:
         opener, plain = self.content.layer(descriptor)
         return LayerBlob(layer=layer, open=opener, hash_of="stored", plain=plain)
+
+
+def is_layer(media_type: str) -> bool:
+    """Whether a layer of this type is read; the others are gaps."""
+    return media_type in _LAYER_TYPES
 
 
 def check_layers(count: int, limits: Limits, where: str) -> None:
