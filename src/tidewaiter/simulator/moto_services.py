@@ -83,7 +83,9 @@ class MotoServices:
             return
         from moto.core.base_backend import BackendDict
 
-        for backends in tuple(BackendDict._instances):  # noqa: SLF001  moto can else only empty all accounts at once
+        # moto's own way to empty accounts empties all of the process
+        every: list[Any] = vars(BackendDict)["_instances"]
+        for backends in tuple(every):
             for account in set(accounts).intersection(backends):
                 backends[account].reset()
 
@@ -127,12 +129,17 @@ def _environment(request: Request, account: str) -> dict[str, Any]:
 
 
 def _read_role(role: Any, account: str) -> Role:
-    documents = [*role.policies.values(), *(managed.document for managed in role.managed_policies.values())]
+    managed = (
+        version.document
+        for policy in role.managed_policies.values()
+        for version in policy.versions
+        if version.version_id == policy.default_version_id
+    )
     return Role(
         arn=role.arn,
         account=account,
         id=role.id,
         trust=Policy.parse(role.assume_role_policy_document, trust=True),
-        policies=tuple(map(Policy.parse, documents)),
+        policies=tuple(map(Policy.parse, [*role.policies.values(), *managed])),
         max_session=int(role.max_session_duration or MAX_SESSION),
     )
