@@ -188,6 +188,12 @@ def test_the_time_there_can_be_set(aws: SimulatedAws, keys: Keys) -> None:
     assert there < session.expires < there + timedelta(hours=2)
 
 
+def test_a_failure_of_the_simulator_itself_is_told(aws: SimulatedAws, keys: Keys) -> None:
+    aws.clock.now = None  # type: ignore[method-assign,assignment]  # any bug would do
+    with pytest.raises(ClientError, match=r"SimulatorFailure.*NoneType"):
+        listing(aws, keys)
+
+
 class TestFaults:
     def test_so_many_calls_are_throttled(self, aws: SimulatedAws, keys: Keys) -> None:
         aws.faults.throttle(1, "ecr:Describe*")

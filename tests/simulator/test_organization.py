@@ -114,6 +114,12 @@ def test_an_account_outside_is_in_no_organization(aws: SimulatedAws, keys: Keys)
     assert outside.id not in [account["Id"] for account in listed]
 
 
+def test_no_two_accounts_have_one_id(aws: SimulatedAws) -> None:
+    taken = aws.account("one").id
+    with pytest.raises(ValueError, match=taken):
+        aws.account("two", id=taken)
+
+
 class TestServiceControlPolicies:
     def test_a_denied_region_is_denied_to_members_and_to_nobody_else(
         self, aws: SimulatedAws, home: SimulatedAccount, keys: Keys

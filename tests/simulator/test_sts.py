@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -88,6 +89,42 @@ def test_keys_that_were_never_given_out_are_unknown(
     with pytest.raises(ClientError) as error:
         client(aws, forged, "sts").get_caller_identity()
     assert code_of(error.value) == "InvalidClientTokenId"
+
+
+UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"RoleArn": "reader"},
+        {"RoleSessionName": "a"},
+        {"RoleSessionName": "a b"},
+        {"RoleSessionName": "a" * 65},
+        {"ExternalId": "a"},
+        {"ExternalId": "a b"},
+        {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]},
+    ],
+)
+def test_arguments_that_break_the_rules_are_refused(
+    aws: SimulatedAws, home: SimulatedAccount, keys: Keys, wrong: dict[str, object]
+) -> None:
+    good = {"RoleArn": home.role("reader", trust=trusting(home.id)), "RoleSessionName": "test"}
+    with pytest.raises(ClientError) as error:
+        client(aws, keys, "sts", config=UNCHECKED).assume_role(**{**good, **wrong})
+    assert code_of(error.value) == "ValidationError"
+
+
+def test_an_operation_that_is_not_simulated_is_refused(aws: SimulatedAws, keys: Keys) -> None:
+    with pytest.raises(ClientError) as error:
+        client(aws, keys, "sts").get_federation_token(Name="test")
+    assert code_of(error.value) == "InvalidAction"
+
+
+def test_an_unsigned_call_is_refused(aws: SimulatedAws) -> None:
+    anonymous = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+    with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+        client(aws, Keys(access_key_id="a", secret_access_key="b"), "sts", config=anonymous).get_caller_identity()
 
 
 class TestTrust:
@@ -185,7 +222,7 @@ class TestDurations:
     @pytest.mark.parametrize("seconds", [899, 43_201])
     def test_durations_have_bounds(self, aws: SimulatedAws, home: SimulatedAccount, keys: Keys, seconds: int) -> None:
         role = home.role("reader", trust=trusting(home.id), max_session=43_200)
-        unchecked = client(aws, keys, "sts", config=Config(parameter_validation=False))
+        unchecked = client(aws, keys, "sts", config=UNCHECKED)
         with pytest.raises(ClientError, match="between 900 and 43200") as error:
             unchecked.assume_role(RoleArn=role, RoleSessionName="test", DurationSeconds=seconds)
         assert code_of(error.value) == "ValidationError"

@@ -28,7 +28,7 @@ MEMBER_ROLE = "OrganizationAccountAccessRole"
 """The role that Organizations puts into the accounts that it creates."""
 
 AUDIENCE = "sts.amazonaws.com"
-_numbers = itertools.count(100_000_000_001)
+_numbers = itertools.count(900_000_000_001)
 
 
 class SimulatedAccount:
@@ -193,10 +193,11 @@ class SimulatedAws:
         """Makes an account in the unit of a path (`Workloads/Production`), or `outside` of the organization.
 
         A member that was not `invited` has the role `MEMBER_ROLE`, which the management account may assume and which
-        may do everything. `regions` are as in `SimulatedAccount.set_regions`; "" is any free `id`.
+        may do everything. `regions` are as in `SimulatedAccount.set_regions`; "" is any free `id`. Raises
+        ValueError for an `id` that is taken.
         """
         unit = "" if outside else self.organization.unit(ou).id
-        member = Member(id=id or str(next(_numbers)), name=name, unit=unit, joined=self.clock.now(), state=state)
+        member = Member(id=id or self._free_id(), name=name, unit=unit, joined=self.clock.now(), state=state)
         member.invited = invited
         self.organization.add(member)
         account = SimulatedAccount(self, member)
@@ -248,6 +249,9 @@ class SimulatedAws:
     def expire_all(self) -> None:
         """Ends all sessions at once, whatever their keys say of their end."""
         self.ring.expire_all()
+
+    def _free_id(self) -> str:
+        return next(number for number in map(str, _numbers) if number not in self.organization.members)
 
     def _may_ask(self, asking: str, about: str) -> bool:
         """Whether an account may ask for another's regions."""

@@ -16,7 +16,7 @@ from tidewaiter.simulator.refusals import DENIALS, Protocol, Refusal, RefusedErr
 from tidewaiter.simulator.regions import DESCRIBE, Regions, home_region
 from tidewaiter.simulator.service import Caller, Service, ServiceError
 from tidewaiter.simulator.sts import Sts
-from tidewaiter.simulator.wire import Call, Request, Response, give_answer, give_error, read_call
+from tidewaiter.simulator.wire import Call, Request, Response, give_answer, give_error, read_call, spoken_in
 
 _GLOBAL = frozenset({"organizations", "iam", "account"})
 
@@ -74,7 +74,7 @@ class Front:
 
     def answer(self, request: Request) -> Response | None:
         """What is answered, None for nothing at all: the connection ends."""
-        protocol = Protocol.JSON
+        protocol = spoken_in(request)
         try:
             call = read_call(request)
             protocol = call.protocol

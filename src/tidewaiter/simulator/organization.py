@@ -63,8 +63,10 @@ class Organization:
         self._lock = threading.Lock()
 
     def add(self, member: Member) -> None:
-        """Takes an account in: the first one is the management account."""
+        """Takes an account in: the first one is the management account. Raises ValueError where its id is taken."""
         with self._lock:
+            if member.id in self.members:
+                raise ValueError(f"there is already an account {member.id}")
             self.members[member.id] = member
             self.management = self.management or member.id
 

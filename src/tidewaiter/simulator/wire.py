@@ -65,6 +65,11 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def spoken_in(request: Request) -> Protocol:
+    """The protocol of a request of which nothing more is known."""
+    return Protocol.QUERY if "form-urlencoded" in request.headers.get("content-type", "") else Protocol.JSON
+
+
 def read_call(request: Request) -> Call:
     """The call that a request makes. Raises RefusedError for one that is not signed or that cannot be read."""
     signed = _CREDENTIAL.match(request.headers.get("authorization", ""))
