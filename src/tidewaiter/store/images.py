@@ -161,7 +161,12 @@ def inventory(connection: Connection, digest: Digest) -> Inventory | None:
         .where(image_parcel.c.image == row.manifest)
         .order_by(image_parcel.c.layer)
     ).scalars()
-    found = natural(package for content in contents for package in decode_inventory(content).packages)
-    if row.arrangement is not None:
-        found = [found[place] for place in read(row.arrangement, list[int])]
-    return replace(decode_inventory(row.content), packages=tuple(found))
+    return replace(decode_inventory(row.content), packages=arranged(contents, row.arrangement))
+
+
+def arranged(parcels: Iterable[bytes], arrangement: str | None) -> tuple[Package, ...]:
+    """The packages of an inventory in their order, from what a `Bundle` has of them."""
+    found = natural(package for content in parcels for package in decode_inventory(content).packages)
+    if arrangement is None:
+        return tuple(found)
+    return tuple(found[place] for place in read(arrangement, list[int]))

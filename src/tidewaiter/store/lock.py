@@ -12,14 +12,15 @@ from sqlalchemy import Connection, text
 from tidewaiter.errors import StoreError
 from tidewaiter.store.database import Database
 
-_KEY = 0x7469_6465_7761_6974  # "tidewait"
+# One lock for each store: a database can hold several, each in a schema of its own.
+_KEY = "hashtextextended('tidewaiter ' || current_schema(), 0)"
 _NAME = 63  # bytes; PostgreSQL cuts longer ones, with a warning
 _ADVICE = "Wait for its end, or give this one another --store"
-_HOLDER = """
+_HOLDER = f"""
 SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) JOIN pg_database ON pg_locks.database = oid
 WHERE locktype = 'advisory' AND granted AND pg_database.datname = current_database()
-AND (classid::bigint << 32 | objid::bigint) = :key
-"""
+AND (classid::bigint << 32 | objid::bigint) = {_KEY}
+"""  # noqa: S608 - no value from outside is in it
 
 
 @contextmanager
@@ -68,9 +69,9 @@ def _server_lock(database: Database) -> Iterator[None]:
 def _take(connection: Connection, shown: str) -> None:
     naming = text("SELECT set_config('application_name', :name, false)")
     connection.execute(naming, {"name": f"tidewaiter {_me()}"[:_NAME]})
-    if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar_one():
+    if connection.execute(text(f"SELECT pg_try_advisory_lock({_KEY})")).scalar_one():
         return
-    holder = connection.execute(text(_HOLDER), {"key": _KEY}).scalars().first()
+    holder = connection.execute(text(_HOLDER)).scalars().first()
     raise _taken(shown, (holder or "").removeprefix("tidewaiter "))
 
 

@@ -10,7 +10,6 @@ from tidewaiter.store.schema import REVISION, VERSION_TABLE
 
 _SCRIPTS = Path(__file__).with_name("migrations")
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
-_LOCK = 0x7469_6465  # "tide": a server lets one at a time change the tables
 
 
 def migrate(database: Database) -> None:
@@ -31,7 +30,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _upgrade(connection: Connection, shown: str) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('tables ' || current_schema(), 0))"))
     revision = _revision(connection)
     if revision == REVISION:
         return

@@ -135,7 +135,7 @@ class Contents:
             found: dict[int, list[int]] = {number: [] for number in some}
             of_some = query.where(parcel_package.c.parcel.in_(some)).order_by(*parcel_package.primary_key)
             rows = connection.execute(of_some)
-            for parcel, package in rows.tuples():
+            for parcel, package in rows:
                 found[parcel].append(package)
             self._parcels.update((number, tuple(packages)) for number, packages in found.items())
 
