@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.advisories import BOOKWORM, JAMMY, package
+from fakes.advisories import ALPINE, BOOKWORM, JAMMY, package
 from tidewaiter.feeds.database import Database, build
 from tidewaiter.fleet.judging import judge_fleet
 from tidewaiter.fleet.summary import fleet_report, image_reports
@@ -251,3 +251,12 @@ def test_the_run_tells_how_much_it_did(fleet: Fleet) -> None:
     run = fleet.report().run
     assert (run.id, run.command, run.started, run.finished) == (fleet.run, "ecr scan", NOW, NOW)
     assert (run.layers_read, run.bytes_pulled, run.looked, run.known, run.continued) == (1, 10, 1, 0, False)
+
+
+def test_a_vulnerability_names_the_fix_of_each_distribution_the_most_used_first(fleet: Fleet) -> None:
+    alpine = package("apk", "libcurl", "8.3.0-r0", source="curl", on=ALPINE)
+    fleet.hold("one", layers("a"), (CURL, 0))
+    for number in range(2):
+        fleet.hold(f"alpine {number}", layers(f"b{number}"), (alpine, 0))
+    (first, *_) = fleet.report().vulnerabilities
+    assert first.fix.versions == ("8.4.0-r0", "7.88.1-10+deb12u4")

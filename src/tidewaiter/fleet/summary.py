@@ -8,7 +8,7 @@ from tidewaiter.feeds.database import Database
 from tidewaiter.fleet.bases import Bases
 from tidewaiter.fleet.judging import judging_name
 from tidewaiter.fleet.verdicts import Keeps, Totals, Verdicts, weight
-from tidewaiter.model.finding import Finding, FixState
+from tidewaiter.model.finding import Finding, Fix, FixState
 from tidewaiter.model.fleet import BaseUpgrade, FleetImage, FleetReport, GapCount, RunSummary, State, VulnerabilityCount
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.image import Digest
@@ -119,31 +119,39 @@ def _worst_first(image: FleetImage) -> tuple[object, ...]:
     return weight(image.severities), image.registry, image.repository, image.tags, image.digest
 
 
-def _vulnerabilities(images: Iterable[FleetImage], verdicts: Verdicts) -> list[VulnerabilityCount]:
+def _vulnerabilities(images: Sequence[FleetImage], verdicts: Verdicts) -> list[VulnerabilityCount]:
     """The vulnerabilities of the fleet, those in the most images first; of as many, the worse first."""
-    found: dict[str, list[Finding]] = defaultdict(list)
-    for package in verdicts.packages:
-        for finding in package.findings:
-            found[finding.vulnerability].append(finding)
     names = [{finding.vulnerability for finding in package.findings} for package in verdicts.packages]
     spread: Counter[str] = Counter()
     for image in images:
         spread.update(set().union(*(names[place] for place in image.vulnerable)))
+    uses = Counter(place for image in images for place in image.vulnerable)
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for place, _ in uses.most_common():
+        for finding in verdicts.packages[place].findings:
+            found[finding.vulnerability].append(finding)
     counted = [_vulnerability(name, found[name], spread[name]) for name in spread]
     return sorted(counted, key=lambda each: (-each.images, -each.severity.value, each.vulnerability))
 
 
 def _vulnerability(name: str, findings: Sequence[Finding], images: int) -> VulnerabilityCount:
-    worst = max(findings, key=lambda each: each.severity.value)
-    fixed = next((each.fix for each in findings if each.fix.state is FixState.FIXED), worst.fix)
+    """One vulnerability of these findings, those first whose package is in the most images."""
     return VulnerabilityCount(
         vulnerability=name,
-        severity=worst.severity,
+        severity=max((each.severity for each in findings), key=lambda severity: severity.value),
         images=images,
         packages=tuple(sorted({each.package.name for each in findings})),
-        fix=fixed,
+        fix=_fix(findings),
         summary=next((each.summary for each in findings if each.summary), ""),
     )
+
+
+def _fix(findings: Sequence[Finding]) -> Fix:
+    """What fixes it in each of the packages: distributions fix the same in versions of their own."""
+    fixed = [each.fix.versions[:1] for each in findings if each.fix.state is FixState.FIXED]
+    if not fixed:
+        return findings[0].fix
+    return Fix(state=FixState.FIXED, versions=tuple(dict.fromkeys(version for first in fixed for version in first)))
 
 
 def _bases(store: Store, run: int, rows: Iterable[ManifestRow], verdicts: Verdicts) -> Iterator[BaseUpgrade]:

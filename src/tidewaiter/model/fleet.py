@@ -107,7 +107,10 @@ class VulnerablePackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VulnerabilityCount:
-    """How widely a vulnerability is spread: in how many images, in which packages, and what fixes it."""
+    """How widely a vulnerability is spread: in how many images, in which packages, and what fixes it.
+
+    `fix` names a version for each package that has one, that of the most images first.
+    """
 
     vulnerability: str
     severity: Severity
