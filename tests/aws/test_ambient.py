@@ -258,6 +258,11 @@ def test_a_web_identity_that_the_role_does_not_trust_is_named_with_the_statement
     assert "the-tokens-signature" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_web_identity_without_a_role_leaves_the_account_to_be_filled_in() -> None:
+    identity = WebIdentity(issuer="https://issuer.example", subject="me", audience="you", role="")
+    assert '"Federated": "arn:aws:iam::ACCOUNT:oidc-provider/issuer.example"' in identity.trust()
+
+
 @pytest.mark.parametrize("token", ["", "no token", "a.b.c", "a.bm9uZQ.c", "a.eyJpc3MiOjF9.c", "a.\u00e4.c"])
 def test_a_token_that_is_none_names_nobody(token: str, web_identity: Path) -> None:
     web_identity.write_text(token)

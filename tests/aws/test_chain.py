@@ -107,6 +107,11 @@ def test_a_session_policy_goes_with_the_hop_that_has_one(ecr: CloudEndpoint) -> 
     assert json.loads(second.form["Policy"]) == json.loads(policy)
 
 
+def test_a_chain_shows_its_roles(ecr: CloudEndpoint) -> None:
+    chain = _member(Chain.ambient().then(RoleHop(role_arn=_MANAGEMENT)))
+    assert repr(chain) == f"Chain(ambient → {_MANAGEMENT} → {_MEMBER})"
+
+
 def test_a_hop_into_another_partition_is_a_usage_error() -> None:
     chain = Chain.ambient(region="eu-west-1").then(RoleHop(role_arn=_MANAGEMENT))
     with pytest.raises(UsageError, match="another partition"):
@@ -387,6 +392,16 @@ def test_a_refusal_of_an_ambient_identity_finds_out_who_that_is(ecr: CloudEndpoi
     with pytest.raises(CloudDeniedError, match=f"{USER} may not do ecr:DescribeRepositories") as caught:
         _names(Chain.ambient())
     assert caught.value.where == "account 111111111111, eu-west-1"
+
+
+def test_where_nobody_says_who_asked_the_refusal_stands_without_it(ecr: CloudEndpoint) -> None:
+    def denied(_: Request) -> Response:
+        raise AwsError("AccessDeniedException", "")
+
+    ecr.answers["DescribeRepositories"] = denied
+    ecr.answers["GetCallerIdentity"] = lambda _: Response(status=HTTPStatus.FORBIDDEN)
+    with pytest.raises(CloudDeniedError, match="this identity may not do ecr:DescribeRepositories"):
+        _names(Chain.ambient())
 
 
 def test_an_endpoint_that_nobody_answers_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ class AmbientCredentials:
         self._regions = tuple(regions)
         self._secrets: tuple[str, ...] = ()
         self.provider = ""
+        self.is_role = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -71,6 +72,8 @@ class AmbientCredentials:
         frozen = found.get_frozen_credentials()
         self._secrets = tuple(filter(None, (frozen.secret_key, frozen.token)))
         self.provider = _provider(found.method)
+        # A user's own session has a token too; it loses no more than the hours beyond the first, which is renewed.
+        self.is_role = bool(frozen.token)
         return found
 
 

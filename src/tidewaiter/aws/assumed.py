@@ -79,6 +79,11 @@ class AssumedRole:
         self.principal = ""
 
     @property
+    def is_role(self) -> bool:
+        """True: that is what it is."""
+        return True
+
+    @property
     def provider(self) -> str:
         """Where the credentials come from."""
         return f"role {self._hop.role_arn}"

@@ -51,6 +51,11 @@ class Source(Protocol):
         """What must never be shown."""
         ...
 
+    @property
+    def is_role(self) -> bool:
+        """True where the credentials, once loaded, are a session's."""
+        ...
+
     def load(self) -> Credentials:
         """Credentials that renew themselves. Raises CloudError."""
         ...
@@ -241,12 +246,8 @@ class Chain:
 
     def is_role(self) -> bool:
         """True where the credentials are a session's: a role that they assume is a chained one, for an hour at most."""
-        if self._hops:
-            return True
-        try:
-            return self._signed_in().credentials.get_frozen_credentials().token is not None
-        except RAISED as error:
-            raise self._refused(error, Asked(action="credentials", region=self.region)) from None
+        self._signed_in()
+        return self._source.is_role
 
     def _sts_regions(self, region: str, partition: str) -> Sequence[str]:
         wanted = dict.fromkeys(filter(None, (region or self.region, *self._wiring.sts_regions)))

@@ -19,10 +19,10 @@ PUBLISHED: Final[Mapping[str, float]] = {
 """Quotas in calls per second; others in the account live off them too, so half is taken."""
 
 _SHARE = 0.5
-_UNPUBLISHED = 25.0
+_UNPUBLISHED = 50.0
 _CEILING = 1000.0
 _FLOOR = 0.5
-_RISE_UNTRIED = 1.25
+_RISE_UNTRIED = 1.5
 _RISE_TRIED = 1.02
 _FALL = 0.7
 _SECONDS_BETWEEN_FALLS = 1.0
