@@ -4,7 +4,7 @@ Threads list accounts, registries and repositories; worker processes look throug
 they find. A run that was killed is started again: it lists again, and looks only at what the store does not hold.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -22,7 +22,8 @@ from tidewaiter.fleet.survey import PLACES, REPOSITORIES
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Lost, Passed, Registry, Repository
-from tidewaiter.model.gap import Gap
+from tidewaiter.model.fleet import AccountCoverage
+from tidewaiter.model.gap import Gap, Why
 from tidewaiter.store.store import Store
 
 _UNDER_WAY = 8
@@ -80,6 +81,8 @@ def run(
                 images.keep()
             finally:
                 lanes.stop()
+        if nothing := _nothing(store.coverage(number)):
+            watcher.note(nothing)
         counts = images.counts
         store.finish(
             number,
@@ -90,6 +93,25 @@ def run(
             known=len(voyage.known),
         )
     return number
+
+
+def _nothing(accounts: Sequence[AccountCoverage]) -> str:
+    """What to say of a run that looked at nothing though nothing refused, which no wish may have been; "" otherwise."""
+    registries = [registry for account in accounts for registry in account.registries]
+    gaps = [gap for account in accounts for gap in account.gaps]
+    gaps += [gap for registry in registries for gap in registry.gaps]
+    if any(registry.scanned or registry.failed or registry.pending for registry in registries):
+        return ""
+    if not registries:
+        return "no registry was found: nothing was looked at. Check the filters of accounts and regions."
+    if any(not gap.chosen for gap in gaps):
+        return ""
+    if gaps or any(why is Why.FILTERED for registry in registries for why, _ in registry.skipped):
+        return "the filters leave nothing to look at. Check how repositories and tags are spelled."
+    if not any(registry.manifests for registry in registries):
+        regions = ", ".join(sorted({registry.registry.region for registry in registries}))
+        return f"no manifest was found in any registry ({regions}): nothing was looked at. Check account and region."
+    return ""
 
 
 class _Fleet:
