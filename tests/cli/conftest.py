@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from command_lines import Ran, World, alpine_image, debian_image
 from tidewaiter.cli.main import run
 from tidewaiter.feeds.database import build
 from tidewaiter.simulator.archives import write_docker_archive, write_layout
+from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.demonstration import write_advisories, write_images
 from tidewaiter.simulator.images import build_index
+from tidewaiter.simulator.keys import Keys
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +79,23 @@ def platforms(tmp_path_factory: pytest.TempPathFactory) -> str:
     large = alpine_image("busybox 1.36.1-r2", "curl 8.3.0-r0", platform=Platform("linux", "arm64"))
     folder = tmp_path_factory.mktemp("platforms") / "layout"
     return str(write_layout(folder, {"app:1": build_index([small, large])}))
+
+
+@pytest.fixture
+def aws(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
+    """An AWS without accounts, and no credentials or settings of the user's own."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CR_"))]:
+        monkeypatch.delenv(name)
+    with SimulatedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def sign_in(aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[[Keys], None]:
+    """Makes these keys the ambient credentials."""
+
+    def signed_in(keys: Keys) -> None:
+        for name, value in aws.environment(keys).items():
+            monkeypatch.setenv(name, value)
+
+    return signed_in

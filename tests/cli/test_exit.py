@@ -1,10 +1,30 @@
 """Which exit code says what."""
 
+from dataclasses import replace
+
 import pytest
 
+from fleet_samples import (
+    ALPINE,
+    BASE,
+    CLEAN_FLEET,
+    EMPTY_FLEET,
+    LEFT_OVER,
+    NO_FEED,
+    SMALL_FLEET,
+)
 from tidewaiter.cli.exit import Exit
-from tidewaiter.errors import DatabaseError, FeedError, MalformedError, RegistryError, TidewaiterError
+from tidewaiter.errors import (
+    CloudError,
+    DatabaseError,
+    FeedError,
+    MalformedError,
+    RegistryError,
+    StoreError,
+    TidewaiterError,
+)
 from tidewaiter.model.finding import Finding, Severity
+from tidewaiter.model.fleet import FleetReport, GapCount
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.package import Package
 
@@ -48,11 +68,47 @@ def test_unseen_outweighs_findings_and_findings_outweigh_doubts(
     [
         (DatabaseError("missing"), Exit.USAGE),
         (FeedError("broken"), Exit.USAGE),
+        (StoreError("in use"), Exit.USAGE),
         (MalformedError("truncated"), Exit.INCOMPLETE),
         (RegistryError("no answer"), Exit.INCOMPLETE),
+        (CloudError("no answer"), Exit.INCOMPLETE),
     ],
 )
 def test_a_missing_database_is_configuration_and_a_broken_image_is_incomplete(
     error: TidewaiterError, code: Exit
 ) -> None:
     assert Exit.of_error(error) is code
+
+
+_SUSPENDED, _REFUSED = SMALL_FLEET.accounts[-1:], SMALL_FLEET.accounts[2:3]
+_DOUBTFUL = replace(CLEAN_FLEET, gaps=(GapCount(gap=_DOUBT, images=3),))
+_FOUND = replace(CLEAN_FLEET, images=(BASE,))
+
+
+@pytest.mark.parametrize(
+    ("report", "fail_on", "code"),
+    [
+        (CLEAN_FLEET, Severity.UNKNOWN, Exit.CLEAN),
+        (_FOUND, Severity.UNKNOWN, Exit.FINDINGS),
+        (_FOUND, Severity.MEDIUM, Exit.FINDINGS),
+        (_FOUND, Severity.HIGH, Exit.CLEAN),
+        (SMALL_FLEET, Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(_FOUND, accounts=_REFUSED), Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(_FOUND, accounts=_SUSPENDED), Severity.UNKNOWN, Exit.FINDINGS),
+        (replace(CLEAN_FLEET, images=(ALPINE, *LEFT_OVER[:4])), Severity.UNKNOWN, Exit.CLEAN),
+        (replace(CLEAN_FLEET, images=(ALPINE, LEFT_OVER[4])), Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(CLEAN_FLEET, images=(ALPINE, LEFT_OVER[5])), Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(_FOUND, gaps=(GapCount(gap=NO_FEED, images=1),)), Severity.UNKNOWN, Exit.INCOMPLETE),
+        (_DOUBTFUL, Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(_DOUBTFUL, images=(BASE,)), Severity.UNKNOWN, Exit.FINDINGS),
+        (EMPTY_FLEET, Severity.UNKNOWN, Exit.INCOMPLETE),
+    ],
+    ids=[
+        "clean", "found", "at the threshold", "below it", "of everything", "refused", "suspended", "skipped", "failed",
+        "pending", "unjudged", "doubt", "found and doubt", "nothing there",
+    ],
+)  # fmt: skip
+def test_what_a_fleet_skipped_is_no_gap_and_what_it_did_not_reach_is(
+    report: FleetReport, fail_on: Severity, code: Exit
+) -> None:
+    assert Exit.of_fleet(report, fail_on) is code

@@ -164,8 +164,8 @@ def test_an_external_id_without_its_management_role_is_refused(parse: Parse) -> 
 def test_filters_and_wishes_are_taken_over(parse: Parse) -> None:
     context = parse(
         "org", "scan", "--repository", "team/*", "--exclude-repository", "old/*", "--tag", "v*",
-        "--exclude-tag", "*-rc", "--newest", "3", "--max-age", "90", "--pulled-within", "30", "--no-untagged", "--platform", "linux/amd64",
-        "--platform", "linux/arm64", "--workers", "7", "--limit", "layer_bytes=1GiB",
+        "--exclude-tag", "*-rc", "--newest", "3", "--max-age", "90", "--pulled-within", "30", "--no-untagged",
+        "--platform", "linux/amd64", "--platform", "linux/arm64", "--workers", "7", "--limit", "layer_bytes=1GiB",
     )  # fmt: skip
     wishes = wishes_of(context.params)
     assert wishes.filters == Filters(

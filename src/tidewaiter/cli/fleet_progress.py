@@ -87,8 +87,11 @@ class Tally:
             self._judged += judged
 
     def note(self, message: str) -> None:
-        """Something that the user should know at once, as a refusal; told also where silence is asked for."""
-        self.tell(message)
+        """Something that the user should know at once, as a refusal; told also where silence is asked for.
+
+        The first sentence says it; what to do about it stands in the report.
+        """
+        self.tell(message.partition(". ")[0])
 
     def standing(self) -> Standing:
         """How far it is now."""
