@@ -18,6 +18,7 @@ from fleet_samples import (
     NO_FEED,
     PAYER,
     RUN,
+    SHOP_VIRGINIA,
     SHUT,
     SMALL_FLEET,
     VULNERABILITIES,
@@ -200,11 +201,18 @@ def test_many_reasons_to_leave_out_end_with_their_number() -> None:
 
 
 def test_rankings_end_with_the_number_of_the_rest() -> None:
-    images = tuple(replace(CHECKOUT, tags=(f"1.{number}",)) for number in range(25))
+    images = tuple(replace(CHECKOUT, tags=(f"1.{number}",), digest=digest(f"{number:02x}")) for number in range(25))
     text = section(drawn(replace(CLEAN_FLEET, images=images)), "Worst images")
     assert "and 15 images more: --format json has all" in text
     assert "1.9 " in text
     assert "1.10 " not in text
+
+
+def test_an_image_in_several_places_stands_once_among_the_worst() -> None:
+    copies = (CHECKOUT, replace(CHECKOUT, registry=SHOP_VIRGINIA), replace(CHECKOUT, repository="copy"), BASE)
+    text = section(drawn(replace(CLEAN_FLEET, images=copies)), "Worst images")
+    assert "shop/checkout:1.4 (linux/amd64), 2 more of it" in text
+    assert len(text.splitlines()) == len(["titles", "checkout", "base"])
 
 
 def test_a_base_without_a_name_is_called_by_its_last_layer() -> None:

@@ -162,6 +162,7 @@ def _passed_over(report: FleetReport) -> Iterator[tuple[str, str, str]]:
 
 
 def _left_out(why: str, detail: str, names: Sequence[str], page: Page) -> list[str]:
-    shown = ", ".join(clean(name) for name in names[:_NAMES_SHOWN])
-    more = f", {ELLIPSIS}" if len(names) > _NAMES_SHOWN else ""
+    several = tuple(dict.fromkeys(names))
+    shown = ", ".join(clean(name) for name in several[:_NAMES_SHOWN])
+    more = f", {ELLIPSIS}" if len(several) > _NAMES_SHOWN else ""
     return page.hanging(Cell(f"  {why}", Style.DIM), f"{len(names):,}: {clean(detail)} ({shown}{more})", _INDENT)

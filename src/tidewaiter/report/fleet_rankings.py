@@ -1,6 +1,7 @@
 """What to do first: the worst images, the most frequent vulnerabilities, the bases whose upgrade ends most findings."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from tidewaiter.model.finding import Severity
 from tidewaiter.model.fleet import BaseUpgrade, FleetImage, RunSummary, VulnerabilityCount
@@ -24,19 +25,23 @@ _WIDE = 110  # columns, from which on a summary has room
 
 
 def worst_images(images: Sequence[FleetImage], page: Page) -> list[str]:
-    """The images with findings, in their order, as many as a screen holds."""
-    found = [image for image in images if image.findings]
-    if not found:
+    """The images with findings, in their order, as many as a screen holds; one that is in several places stands once."""
+    places: dict[Digest, list[FleetImage]] = {}
+    for image in images:
+        if image.findings:
+            places.setdefault(image.digest, []).append(image)
+    if not places:
         return []
-    rows = [_image(image) for image in found[:_SHOWN]]
-    return [*page.columns(_IMAGE_TITLES, rows, _IMAGE_LEAST), *_more(len(found), "image", page)]
+    rows = [_image(found[0], len(found) - 1) for found in islice(places.values(), _SHOWN)]
+    return [*page.columns(_IMAGE_TITLES, rows, _IMAGE_LEAST), *_more(len(places), "image", page)]
 
 
-def _image(image: FleetImage) -> Row:
+def _image(image: FleetImage, elsewhere: int) -> Row:
+    copies = f", {elsewhere:,} more of it" if elsewhere else ""
     counts = dict(image.severities)
     severities = [(counts.get(severity, 0), STYLES[severity]) for severity in _COUNTED]
     return (
-        Cell(name_of(image), Style.BOLD),
+        Cell(name_of(image) + copies, Style.BOLD),
         Cell(clean(image.registry.account)),
         Cell("public" if image.registry.public else clean(image.registry.region)),
         *(Cell(f"{count:,}" if count else "", style, right=True) for count, style in severities),
@@ -80,8 +85,8 @@ def _base(base: BaseUpgrade, page: Page) -> Iterator[str]:
     distro = f" ({clean(base.distro)})" if base.distro else ""
     yield from page.hanging(Cell(""), f"{name}{distro}, under {plural(base.images, 'image')}", 2)
     counts = " · ".join(f"{count:,} {severity}" for severity, count in base.severities if count)
-    fixes = f"{base.fixable:,} of its {plural(base.findings, 'finding')} have a fix"
-    yield from page.hanging(Cell(""), f"{fixes}: an upgrade ends {base.everywhere:,} in all images. {counts}", 5)
+    fixes = f"{plural(base.findings, 'finding')}, {base.fixable:,} with a fix ({counts})"
+    yield from page.hanging(Cell(""), f"{fixes}: an upgrade ends {base.everywhere:,} in all images", 5)
     if base.upgrades:
         yield from page.hanging(Cell("     upgrade", Style.GOOD), _upgrades(base), 13)
 
