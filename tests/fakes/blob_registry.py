@@ -20,7 +20,7 @@ class BlobRegistry:
     """Satisfies RegistryApi. `asked` counts addresses by digest, `refused` are actions that are denied.
 
     `storage` refuses any Authorization header. `docker` is the Docker API; it redirects to the storage. `expired` is
-    how many of the next addresses have expired already, and do not say so.
+    how many of the next addresses have expired already, and do not say so; `broken` is the code that all fail with.
     """
 
     def __init__(self, account: str = "111111111111") -> None:
@@ -35,6 +35,8 @@ class BlobRegistry:
         self.refused: set[str] = set()
         self.unknown: set[Digest] = set()
         self.expired = 0
+        self.broken = ""
+        self.password = LOGIN.password
         self.life = timedelta(hours=1)
         self._manifests: dict[tuple[str, Digest], tuple[str, bytes]] = {}
         self._tags: dict[tuple[str, str], Digest] = {}
@@ -86,16 +88,20 @@ class BlobRegistry:
             self.asked[digest] += 1
             expired, self.expired = self.expired > 0, max(0, self.expired - 1)
         self._allow("GetDownloadUrlForLayer")
+        if self.broken:
+            raise CloudError(f"AWS answers {self.broken}", code=self.broken, retry=True)
         if digest in self.unknown:
             raise CloudError("no such layer", where=repository, code="LayersNotFoundException")
-        path = f"/v2/{repository}/blobs/{digest}" if not expired else "/expired"
+        if expired:
+            self.storage.faults.answers.append((403, {}))
+        path = f"/v2/{repository}/blobs/{digest}"
         return Download(url=f"{self.storage.url}{path}?X-Amz-Signature=secret", expires=datetime.now(UTC) + self.life)
 
     def authorization(self) -> Authorization:
         self._allow("GetAuthorizationToken")
         with self._lock:
             self.logins += 1
-        return Authorization(endpoint=self.docker.url, username=LOGIN.username, password=LOGIN.password)
+        return Authorization(endpoint=self.docker.url, username=LOGIN.username, password=self.password)
 
     def _answer(self, repository: str, digest: Digest) -> ManifestAnswer:
         media_type, content = self._manifests.get((repository, digest), ("", b""))

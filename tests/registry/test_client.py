@@ -276,6 +276,50 @@ class TestBlobs:
             pulled(client, reference, blob, len(blob) + difference)
         assert len(registry.asked_for("blobs")) == 1
 
+    def test_a_blob_that_was_refused_stays_refused_however_often_it_is_read(
+        self, registry: SimulatedRegistry, connect: Connect, image: Built
+    ) -> None:
+        client = connect()
+        reference = client.reference(registry.push("a/b", "v1", image))
+        blob = image.layers[1].stored
+        with client.blob(reference, sha256(blob), len(blob) + 1) as stream:
+            for _ in range(2):
+                with pytest.raises(MalformedError, match="were promised"):
+                    stream.read(10)
+        assert len(registry.asked_for("blobs")) == 1
+
+    def test_the_address_of_a_blob_is_where_the_registry_redirects_to(
+        self, registry: SimulatedRegistry, storage: SimulatedRegistry, connect: Connect, image: Built
+    ) -> None:
+        client = connect()
+        reference = client.reference(registry.push("a/b", "v1", image))
+        digest = image.layers[1].digest
+        assert client.address(reference, digest) == (f"{registry.url}/v2/a/b/blobs/{digest}", {})
+        registry.faults.redirect = storage.url
+        address, headers = client.address(reference, digest)
+        assert address.startswith(f"{storage.url}/v2/a/b/blobs/{digest}?")
+        assert headers == {}
+
+    def test_an_address_within_the_registry_comes_with_its_login_and_one_elsewhere_without(
+        self, registry: SimulatedRegistry, storage: SimulatedRegistry, connect: Connect, keys: Make, image: Built
+    ) -> None:
+        registry.login = Login(scheme="basic", username="me", password="secret")
+        client = connect(keys(registry, username="me", password="secret"))
+        reference = client.reference(registry.push("a/b", "v1", image))
+        _, headers = client.address(reference, image.layers[1].digest)
+        assert list(headers) == ["Authorization"]
+        registry.faults.redirect = storage.url
+        _, headers = client.address(reference, image.layers[1].digest)
+        assert headers == {}
+
+    def test_a_blob_that_is_not_there_has_no_address(
+        self, registry: SimulatedRegistry, connect: Connect, image: Built
+    ) -> None:
+        client = connect()
+        reference = client.reference(registry.push("a/b", "v1", image))
+        with pytest.raises(RegistryError, match="has no blob"):
+            client.address(reference, sha256(b"none"))
+
     def test_an_end_before_the_promised_size_is_a_lost_connection(
         self, registry: SimulatedRegistry, connect: Connect, image: Built
     ) -> None:

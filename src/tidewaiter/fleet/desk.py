@@ -21,16 +21,17 @@ class Desk:
         self._idle = 0
         self._closed = False
 
-    def do(self, errand: Errand) -> None:
-        """Have an errand run; it must not raise. After `close` nothing is run any more."""
+    def do(self, errand: Errand) -> bool:
+        """Have an errand run; it must not raise. False after `close`: nothing is run any more."""
         with self._lock:
             if self._closed:
-                return
+                return False
             self._errands.put(errand)
             if self._idle >= self._errands.qsize() or self._threads >= self._most:
-                return
+                return True
             self._threads += 1
         threading.Thread(target=self._work, name="tidewaiter-desk", daemon=True).start()
+        return True
 
     def close(self) -> None:
         """Take no more errands, and forget those that have not begun."""

@@ -112,7 +112,8 @@ class Looker:
         with self._lock:
             self._open.add(look.future)
         look.future.add_done_callback(self._done)
-        self._desk.do(look.begin)
+        if not self._desk.do(look.begin):
+            look.future.cancel()
         return look.future
 
     def _done(self, future: Future[Looked]) -> None:

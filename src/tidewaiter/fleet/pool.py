@@ -62,6 +62,7 @@ class Pool:
         self._barren = 0
         self._closed = False
         self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
         self._thread = threading.Thread(target=self._manage, name="tidewaiter-pool", daemon=True)
         self._thread.start()
 
@@ -78,7 +79,7 @@ class Pool:
                 job.future.cancel()
                 return job.future
             (self._urgent if urgent else self._queue).append(job)
-        self._rouse()
+            self._rouse()
         return job.future
 
     def close(self) -> None:
@@ -87,13 +88,14 @@ class Pool:
             if self._closed:
                 return
             self._closed = True
-        self._rouse()
+            self._rouse()
         self._thread.join()
         os.close(self._wake)
         os.close(self._woken)
 
     def _rouse(self) -> None:
-        os.write(self._wake, b"\0")
+        with suppress(BlockingIOError):  # a full pipe wakes as well
+            os.write(self._wake, b"\0")
 
     def _manage(self) -> None:
         deaf_to_interrupts()

@@ -41,6 +41,11 @@ class WorkerProcess:
             )
         self.send(Start(limits))
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def send(self, message: ToWorker) -> None:
         """Say something; to a process that is gone, in vain: its end will be heard."""
         content = encode(message)

@@ -36,14 +36,20 @@ class _ResumingReader(io.RawIOBase):
         self._at = 0
         self._failures = 0
         self._answer: urllib3.BaseHTTPResponse | None = None
+        self._wrong: MalformedError | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffered reader gives a memoryview
         while True:
+            if self._wrong:  # to read on would not make it right
+                raise self._wrong
             try:
                 chunk = self._next(len(buffer))
+            except MalformedError as error:
+                self._wrong = error
+                continue
             except (HTTPError, OSError, _LostError) as error:
                 self._lost(error)
                 continue

@@ -36,12 +36,11 @@ def read_beside(
     known = {blob.layer.digest: layer for blob in blobs if (layer := _shelved(shelf, blob, reading.fingerprint))}
     layers = _read_the_rest(reading, blobs, known) if known else None
     if layers is None:
-        reading, known = begin(), {}
+        reading = begin()
         layers = reading.layers(blobs)
-    for layer in layers:
-        if layer.digest is not None and layer.digest not in known and lasting(layer):
-            shelf.keep_layer(layer.digest, layer.fingerprint, encode_layer(layer), layer.stored)
-            known[layer.digest] = layer
+    for digest, layer in {layer.digest: layer for layer in layers}.items():
+        if digest is not None and digest not in known and lasting(layer):
+            shelf.keep_layer(digest, layer.fingerprint, encode_layer(layer), layer.stored)
     return reading, layers
 
 
