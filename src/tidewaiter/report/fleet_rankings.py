@@ -25,7 +25,7 @@ _WIDE = 110  # columns, from which on a summary has room
 
 
 def worst_images(images: Sequence[FleetImage], page: Page) -> list[str]:
-    """The images with findings, in their order, as many as a screen holds; one that is in several places stands once."""
+    """The images with findings, in their order, as many as a screen holds; one in several places stands once."""
     places: dict[Digest, list[FleetImage]] = {}
     for image in images:
         if image.findings:
