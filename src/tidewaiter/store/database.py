@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Engine, Table, create_engine, event, literal
+from sqlalchemy import Connection, Engine, Table, create_engine, event, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -40,7 +40,7 @@ _KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_coun
 
 
 class Database:
-    """Connections to one store, for any number of threads. One of them writes at a time, any number read."""
+    """Connections to one store, for any number of threads. One writes at a time, whosever it is; any number read."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -83,6 +83,8 @@ class Database:
         if not writing and self.address.path is None:
             options["isolation_level"] = "REPEATABLE READ"
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if writing and self.address.path is None:
+                connection.execute(text(_WRITER))
             return work(connection)
 
     @contextmanager
@@ -98,6 +100,8 @@ class Database:
             raise StoreError(what, where=self.shown, advice=_AFRESH) from None
 
 
+# What SQLite does by itself: one writes at a time, also of several processes, so that none comes in another's way.
+_WRITER = "SELECT pg_advisory_xact_lock(hashtextextended('tidewaiter writes ' || current_schema(), 0))"
 _ADVICE = "See that it can be reached and written, and has room"
 _AFRESH = "Scan into a new store"
 

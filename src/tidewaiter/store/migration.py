@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select, text
+from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
 
 from tidewaiter.errors import StoreError
 from tidewaiter.store.database import Database
@@ -29,8 +29,6 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, shown: str) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('tables ' || current_schema(), 0))"))
     revision = _revision(connection)
     if revision == REVISION:
         return
