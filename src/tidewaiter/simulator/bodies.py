@@ -12,7 +12,8 @@ from typing import BinaryIO
 from tidewaiter.model.image import Digest
 from tidewaiter.simulator.listener import Conversation
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 20
+_PAUSED_CHUNK = 1 << 16
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _BYTES = "application/octet-stream"
 
@@ -27,7 +28,7 @@ class BodyFaults:
     `drop_at`: blobs' connections end after so many bytes of an answer, `drops` times. `answers`: statuses with
     headers for the next requests, instead of what they ask for. `ignore_range`: the whole blob is always sent.
     `wrong_range`: a part starts one byte late. `corrupt`: digests whose bytes are sent with one of them changed.
-    `unsized`: blobs come without a length and end with the connection. `pause`: seconds before each chunk of a
+    `unsized`: blobs come without a length and end with the connection. `pause`: seconds before every 64 KiB of a
     body. `endless`: bodies go on after their end.
     """
 
@@ -65,10 +66,10 @@ class _Part:
     size: int
     corrupt: bool
 
-    def chunks(self) -> Iterator[bytes | memoryview]:
-        """The bytes, in pieces."""
-        for start in range(self.first, self.first + self.size, _CHUNK):
-            chunk = self._read(start, min(_CHUNK, self.first + self.size - start))
+    def chunks(self, most: int) -> Iterator[bytes | memoryview]:
+        """The bytes, in pieces of at most so many."""
+        for start in range(self.first, self.first + self.size, most):
+            chunk = self._read(start, min(most, self.first + self.size - start))
             yield bytes([chunk[0] ^ 1]) + chunk[1:] if self.corrupt and start == 0 else chunk
 
     def _read(self, start: int, size: int) -> bytes | memoryview:
@@ -130,7 +131,7 @@ class BlobConversation(Conversation):
 
     def _send_bytes(self, part: _Part, pause: float, account: Sending) -> None:
         """Sends them. They are counted first, so that who has all of them finds all of them counted."""
-        for chunk in part.chunks():
+        for chunk in part.chunks(_PAUSED_CHUNK if pause else _CHUNK):
             if pause:
                 time.sleep(pause)
             account.sent += len(chunk)

@@ -48,7 +48,10 @@ class Content:
         self._lock = threading.Lock()
 
     def hold(self, digest: Digest, blob: Blob) -> None:
-        """Holds the blob from now on, also one whose digest is another: what is damaged has to come from somewhere."""
+        """Holds the blob from now on, for all registries.
+
+        Its digest may be another: what is damaged has to come from somewhere.
+        """
         self._blobs[digest] = blob
 
     def find(self, digest: Digest) -> Blob | None:
