@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from fakes.blob_registry import BlobRegistry
 from fakes.layer_shelves import MemoryShelf
 from tidewaiter.fleet.looker import Looker
 from tidewaiter.fleet.messages import ReadLayer, Ready
+from tidewaiter.fleet.pool import Pool
 from tidewaiter.fleet.watcher import Unwatched
 from tidewaiter.fleet.worker_process import WorkerProcess
 from tidewaiter.image.limits import Limits
@@ -99,22 +101,33 @@ def test_what_is_not_done_at_the_end_is_cancelled(api: BlobRegistry) -> None:
     assert looker.look(slow_image(api, "c")).cancelled()
 
 
-def test_processes_that_cannot_begin_are_an_error_and_not_started_for_ever(
-    api: BlobRegistry, looker: Looker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    looked = looker.look(slow_image(api, "a")).result(PATIENCE)
-    assert looked.failure is not None
-    assert "worker processes end before they can begin, 3 in a row" in looked.failure.detail
+def refused(api: BlobRegistry, program: str) -> str:
+    """Why a task cannot be done by processes of this program."""
+    pool = Pool(workers=2, limits=Limits(), start=partial(WorkerProcess, program=program))
+    layer = Layer(index=0, digest=slow_image(api, "a").digest)
+    task = ReadLayer(repository="a", layer=layer, download=api.download("a", layer.digest))
+    future = pool.submit(task, asked=lambda _, __: None, pulled=lambda _: None)
+    try:
+        return str(future.exception(PATIENCE))
+    finally:
+        pool.close()
 
 
-def test_a_program_that_is_not_there_is_an_error(
-    api: BlobRegistry, looker: Looker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    looked = looker.look(slow_image(api, "a")).result(PATIENCE)
-    assert looked.failure is not None
-    assert "no worker process can be started: No such file or directory" in looked.failure.detail
+def test_processes_that_cannot_begin_are_an_error_and_not_started_for_ever(api: BlobRegistry) -> None:
+    assert "worker processes end before they can begin, 3 in a row" in refused(api, "/bin/false")
+
+
+def test_a_program_that_is_not_there_is_an_error(api: BlobRegistry) -> None:
+    assert "no worker process can be started: No such file or directory" in refused(api, "/nowhere/python")
+
+
+def test_a_pool_that_is_closed_cancels_what_it_is_given(api: BlobRegistry) -> None:
+    pool = Pool(workers=1, limits=Limits())
+    pool.close()
+    pool.close()
+    layer = Layer(index=0, digest=slow_image(api, "a").digest)
+    task = ReadLayer(repository="a", layer=layer, download=api.download("a", layer.digest))
+    assert pool.submit(task, asked=lambda _, __: None, pulled=lambda _: None).cancelled()
 
 
 def test_a_worker_sees_no_secret_of_its_parent_s(monkeypatch: pytest.MonkeyPatch, api: BlobRegistry) -> None:

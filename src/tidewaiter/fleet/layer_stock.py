@@ -38,6 +38,10 @@ class Taker(Protocol):
         """A layer cannot be had."""
         ...
 
+    def cancelled(self) -> None:
+        """Nothing will come any more: the processes have ended."""
+        ...
+
     def pulled(self, size: int) -> None:
         """So many more stored bytes were read on its behalf."""
         ...
@@ -135,7 +139,8 @@ class LayerStock:
                 case Refused(gap):
                     self._refused(order, taker, gap)
         except CancelledError:
-            return
+            for each in self._closed(order):
+                each.cancelled()
         except Exception as error:  # noqa: BLE001 - a dead worker, a full disk: none can have the layer
             self._lost(order, failure(error, f"{taker.repository}@{order.descriptor.digest}"))
 

@@ -185,6 +185,10 @@ class _Look:
         """The image cannot be looked through."""
         self._tell(Looked(failure=gap, layers_read=self._read, bytes_pulled=self._pulled))
 
+    def cancelled(self) -> None:
+        """Nothing will come of the image any more."""
+        self.future.cancel()
+
     def pulled(self, size: int) -> None:
         """So many more bytes were read on its behalf."""
         self._pulled += size
@@ -211,12 +215,16 @@ class _Look:
     def ended(self, future: Future[Result]) -> None:
         """The worker is done with the image, or its process was ended."""
         self._layers = {}
-        with suppress(CancelledError):
-            match result := future.result():
-                case Refused(gap):
-                    self.failed(gap)
-                case ReadImage():
-                    self._take(result)
+        try:
+            result = future.result()
+        except CancelledError:
+            self.cancelled()
+            return
+        match result:
+            case Refused(gap):
+                self.failed(gap)
+            case ReadImage():
+                self._take(result)
 
     def _take(self, result: ReadImage) -> None:
         for layer in result.layers:

@@ -52,9 +52,12 @@ class Pool:
     thread speaks with all processes: what it calls back must be quick.
     """
 
-    def __init__(self, *, workers: int, limits: Limits) -> None:
+    def __init__(
+        self, *, workers: int, limits: Limits, start: Callable[[Limits], WorkerProcess] = WorkerProcess
+    ) -> None:
         self._most = workers
         self._limits = limits
+        self._new_worker = start
         self._lock = threading.Lock()
         self._urgent: deque[_Job] = deque()
         self._queue: deque[_Job] = deque()
@@ -131,7 +134,7 @@ class Pool:
 
     def _start(self) -> None:
         try:
-            self._workers[WorkerProcess(self._limits)] = None
+            self._workers[self._new_worker(self._limits)] = None
         except OSError as error:
             if not self._workers:
                 self._give_up(f"no worker process can be started: {error.strerror}")

@@ -24,16 +24,17 @@ _FAMILIES = ("LC_", "PYTHON")
 class WorkerProcess:
     """A process that runs `fleet.worker`, and the pipe to it. `ready` once it said so.
 
-    A fresh interpreter, not a fork: the parent has threads, and its secrets are not in a fresh one's memory.
+    A fresh interpreter, not a fork: the parent has threads, and its secrets are not in a fresh one's memory. `program`
+    is the interpreter. Raises OSError where it cannot be started.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, program: str = sys.executable) -> None:
         self.ready = False
         self.connection, theirs = Pipe()
         self._sending = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
-                _command(theirs),
+                _command(program, theirs),
                 env=dict(_environment()),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -77,9 +78,9 @@ class WorkerProcess:
         self.connection.close()
 
 
-def _command(theirs: Connection) -> list[str]:
+def _command(program: str, theirs: Connection) -> list[str]:
     flags = [f"-W{option}" for option in sys.warnoptions]
-    return [sys.executable, *flags, "-P", "-c", _CODE.format(path=sys.path, handle=theirs.fileno())]
+    return [program, *flags, "-P", "-c", _CODE.format(path=sys.path, handle=theirs.fileno())]
 
 
 def _environment() -> Iterator[tuple[str, str]]:
