@@ -59,7 +59,7 @@ class Lanes:
         def lane() -> None:
             for item in shared:
                 self.check()
-                if len(helpers) < threads - 1:  # a thread too many, begun by two at once, does no harm
+                if shared.grows(threads):
                     helpers.append(self.begin(lane))
                 do(item)
 
@@ -79,11 +79,19 @@ class Lanes:
 
 
 class _Shared(Generic[_T]):
-    """An iterator that several threads take from, one at a time."""
+    """An iterator that several threads take from, one at a time, and how many they are."""
 
     def __init__(self, items: Iterator[_T]) -> None:
         self._items = items
+        self._threads = 1
         self._lock = threading.Lock()
+
+    def grows(self, most: int) -> bool:
+        """Whether one more thread may begin, which counts from now on."""
+        with self._lock:
+            grows = self._threads < most
+            self._threads += grows
+        return grows
 
     def __iter__(self) -> Iterator[_T]:
         return self

@@ -12,6 +12,7 @@ from tidewaiter.store.records import Settled
 from tidewaiter.store.store import Store
 
 _AT_ONCE = 1000
+_TOGETHER = 100  # images that arrive one by one
 _PENDING = Outcome(state=State.PENDING)
 
 
@@ -54,6 +55,7 @@ class Ledger:
         self._repository = repository
         self._lock = threading.Lock()
         self._ends: dict[Digest, Outcome] = {}
+        self._arrived: list[Ended] = []
         self._awaited = 1  # `close`
         self._indexes: Mapping[Digest, tuple[Entry, Sequence[Digest]]] = {}
 
@@ -63,8 +65,10 @@ class Ledger:
             self._awaited += 1
 
     def arrive(self, ended: Ended) -> None:
-        """An image that was under way has ended."""
-        self.write([ended])
+        """An image that was under way has ended. It is written with others: what it holds is kept already."""
+        self.note(ended.entry.digest, ended.outcome)
+        with self._lock:
+            self._arrived.append(ended)
         self._release()
 
     def write(self, ends: Sequence[Ended]) -> None:
@@ -88,10 +92,13 @@ class Ledger:
         with self._lock:
             self._awaited -= 1
             last = self._awaited == 0
+            together = self._arrived if last or len(self._arrived) >= _TOGETHER else []
+            if together:
+                self._arrived = []
+        self.write(together)
         if last:
             listed = [entry for entry, _ in self._indexes.values() if entry.listed]
             self.write([Ended(entry, self._end(entry.digest)) for entry in listed])
-            self._watcher.count("repositories", done=1)
 
     def _end(self, digest: Digest) -> Outcome:
         """How a manifest ended; an index, once all that it lists has."""

@@ -1,5 +1,6 @@
 """The images that a run looks through: each once at a time, wherever it stands, and what was found is kept."""
 
+import hashlib
 import queue
 import threading
 from collections import deque
@@ -75,7 +76,7 @@ class Images:
         self._store = store
         self._looks = looks
         self._lanes = lanes
-        self._within = f"{FINGERPRINT} within {msgspec.json.encode(limits).decode()}"
+        self._within = f"{FINGERPRINT} within {hashlib.sha256(msgspec.json.encode(limits)).hexdigest()[:16]}"
         self._room = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._waiting: dict[Digest, deque[_Waiting]] = {}

@@ -66,6 +66,13 @@ class RepositoryRun:
         and what was archived is not one either.
         """
         self._voyage.watcher.count("manifests", found=len(found.details))
+        try:
+            self._work(found)
+        except BaseException:
+            self._ledger.close({})  # what is under way is still written down
+            raise
+
+    def _work(self, found: Listing) -> None:
         entries, plan = self._go_over(found.details)
         for _ in range(_LISTINGS - 1):
             if found.gap or not any(detail.digest in self._absent for detail in found.details):

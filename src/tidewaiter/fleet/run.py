@@ -157,23 +157,25 @@ class _Fleet:
         voyage.watcher.count("registries", done=1)
 
     def _go_over(self, api: RegistryApi, registry: int, name: str) -> None:
-        voyage = self._voyage
         repository = Repository(registry=api.registry, name=name)
-        voyage.watcher.count("repositories", found=1)
-        if gap := repository_left_out(repository, voyage.wishes.filters):
-            self._note(registry, repository, gap)
-            return
+        self._voyage.watcher.count("repositories", found=1)
         try:
-            found = listing(api, repository)
-            if found.gone:
-                voyage.watcher.count("repositories", done=1)
-                return
-            number = voyage.store.saw_repository(voyage.run, registry, name)
-            RepositoryRun(voyage, api, repository, number=number).work(found)
+            gap = repository_left_out(repository, self._voyage.wishes.filters)
+            if gap is None:
+                self._work(api, registry, repository)
+            else:
+                self._note(registry, repository, gap)
         except Exception as error:
             if self._lanes.stopped or isinstance(error, StoreError):
                 raise
             self._note(registry, repository, failure(error, str(repository)))
+        self._voyage.watcher.count("repositories", done=1)
+
+    def _work(self, api: RegistryApi, registry: int, repository: Repository) -> None:
+        found = listing(api, repository)
+        if not found.gone:
+            number = self._voyage.store.saw_repository(self._voyage.run, registry, repository.name)
+            RepositoryRun(self._voyage, api, repository, number=number).work(found)
 
     def _note(self, registry: int, repository: Repository, gap: Gap) -> None:
         """A repository that is not gone over, or not to its end."""
@@ -181,4 +183,3 @@ class _Fleet:
         self._voyage.store.repository_gap(self._voyage.run, number, gap)
         if not gap.chosen:
             self._voyage.watcher.note(f"{gap.subject}: {gap.detail}")
-        self._voyage.watcher.count("repositories", done=1)
