@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -106,6 +107,7 @@ def test_what_is_not_there_is_named(ecr: EcrWithoutFront) -> None:
         {"repositoryName": "app", "imageIds": []},
         {"repositoryName": "app", "imageIds": [{"imageTag": "v"}], "maxResults": 1},
         {"repositoryName": "app", "filter": {"imageStatus": "GONE"}},
+        {"repositoryName": "app", "nextToken": "WyJyZXBvc2l0b3JpZXMiLCJhcHAiXQ=="},
     ],
 )
 def test_arguments_beyond_the_api_s_limits_are_refused(ecr: EcrWithoutFront, arguments: dict[str, object]) -> None:
@@ -258,6 +260,20 @@ def test_by_tag_another_family_s_client_gets_another_manifest(ecr: EcrWithoutFro
     assert str(built.layers[0].digest) in found["imageManifest"]
 
 
+def test_an_old_manifest_of_schema_1_names_its_layers_from_the_top(ecr: EcrWithoutFront) -> None:
+    layers = [f"sha256:{digit * 64}" for digit in "12"]
+    document = json.dumps({"schemaVersion": 1, "fsLayers": [{"blobSum": layer} for layer in layers]}).encode()
+    kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    ecr.registry.push(
+        "app", "old", Built(document=document, media_type=kind, manifests={sha256(document): (kind, document)})
+    )
+    [found] = ecr.call("BatchGetImage", repositoryName="app", imageIds=[{"imageTag": "old"}])["images"]
+    assert found["imageManifestMediaType"] == kind
+    image = ecr.registry.find("app", str(sha256(document)))
+    assert image is not None
+    assert [str(layer.digest) for layer in image.contents.layers] == layers[::-1]
+
+
 # Blobs
 
 
@@ -394,6 +410,18 @@ def test_what_is_pushed_without_checks_may_be_broken(ecr: EcrWithoutFront) -> No
     ecr.registry.push("app", "broken", broken)
     [found] = ecr.call("BatchGetImage", repositoryName="app", imageIds=[{"imageTag": "broken"}])["images"]
     assert found["imageManifest"] == "{"
+
+
+def test_what_is_looked_for_in_vain_is_none(ecr: EcrWithoutFront) -> None:
+    ecr.registry.create("app")
+    assert ecr.registry.find("nowhere", "v1") is None
+    assert ecr.registry.find("app", "v1") is None
+    assert ecr.registry.find("app", f"sha256:{'0' * 64}") is None
+
+
+def test_a_registry_says_whose_it_is_and_logs_in_to_no_other(ecr: EcrWithoutFront) -> None:
+    assert ecr.call("DescribeRegistry")["registryId"] == ACCOUNT
+    assert refused(ecr, "GetAuthorizationToken", registryIds=[STRANGER.account]) == "InvalidParameterException"
 
 
 def test_another_account_s_registry_is_refused(ecr: EcrWithoutFront) -> None:

@@ -164,9 +164,8 @@ class _Handler(Conversation):
             return _error(HTTPStatus.NOT_FOUND, "NAME_UNKNOWN", "The registry does not exist")
         registry, repository = found
         call = Call(caller=caller, registry=registry)
-        if registry.faults.docker_answers:
-            status, headers = registry.faults.docker_answers.pop(0)
-            return Reply(status=HTTPStatus(status), headers=headers)
+        if replaced := registry.replaced_answer():
+            return Reply(status=HTTPStatus(replaced[0]), headers=replaced[1])
         self.server.docker.admit(call, route, self.command, repository)
         exchange = Exchange(
             call=call,

@@ -153,7 +153,12 @@ class SimulatedEcr:
             found = self._repositories.get(repository)
             if found is None:
                 return None
-            return found.images[Digest.parse(name)] if ":" in name else found.tags.get(name)
+            return found.images.get(Digest.parse(name)) if ":" in name else found.tags.get(name)
+
+    def replaced_answer(self) -> tuple[int, Mapping[str, str]] | None:
+        """The answer of the Docker API to give instead of the right one, if there is one."""
+        with self.lock:
+            return self.faults.docker_answers.pop(0) if self.faults.docker_answers else None
 
     def note_pull(self, image: StoredImage, principal: str) -> None:
         """Sets the time of the last pull, but for principals that are excluded."""
