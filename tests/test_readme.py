@@ -76,10 +76,10 @@ def test_every_option_that_is_named_alone_exists_somewhere(name: str) -> None:
 
 
 def test_the_user_guide_names_every_command_and_every_option() -> None:
-    guide = read("docs/usage.md")
+    guide = read("docs/usage.md") + read("docs/fleet.md")
     for name, called in all_commands():
         if not isinstance(called, click.Group):
-            assert name in guide
+            assert name in read("docs/usage.md")
         for option in options(called) - {"-h", "--help", "--version"}:
             assert f"`{option}" in guide or f" {option} " in guide, f"{name} {option}"
 
@@ -182,8 +182,12 @@ def test_the_exit_codes_are_those_of_the_program(name: str, capsys: pytest.Captu
 
 def test_the_formats_are_those_of_the_program() -> None:
     rows = {row[0].strip("`"): row[2:] for row in tables(read("docs/usage.md"))["Formats"]}
-    offered = {each.name: ["yes" if each.reports else "", "yes" if each.inventories else ""] for each in FORMATS}
+    offered = {each.name: [_yes(each.reports), _yes(each.inventories), _yes(each.fleet)] for each in FORMATS}
     assert rows == offered
+
+
+def _yes(offered: object) -> str:
+    return "yes" if offered else ""
 
 
 def test_the_ceilings_are_those_of_the_program() -> None:
