@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tidewaiter.inventory.distro import combine
-from tidewaiter.inventory.purl import package_purl
+from tidewaiter.inventory.purl import purl_of
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Layer
 from tidewaiter.model.package import Distro, FileInventory, Location, Package
@@ -33,6 +33,7 @@ _KINDS = {
 _SHOWN = 3
 OS_TYPES = frozenset(_KINDS.values())
 _Identity = tuple[str, str, str, str, str]
+_Installed = tuple[str, Package, tuple[Location, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def _distros(files: Sequence[FoundFile], root_of: Callable[[str], str]) -> dict[
     return {root: replace(combine(said[root]), root=root) for root in sorted(said)}
 
 
-def _installed(files: Sequence[FoundFile], root_of: Callable[[str], str]) -> Iterator[tuple[str, Package]]:
-    """Each package with the root it is installed in, and located in the layer that brought it."""
+def _installed(files: Sequence[FoundFile], root_of: Callable[[str], str]) -> Iterator[_Installed]:
+    """Each package with the root it is installed in, and its places in the layer that brought it."""
     for file in files:
         for inventory in file.versions[-1].files:
             if not inventory.extraction.packages:
@@ -98,9 +99,8 @@ def _installed(files: Sequence[FoundFile], root_of: Callable[[str], str]) -> Ite
             root = root_of(inventory.path)
             for package in inventory.extraction.packages:
                 layer = layers[_identity(package)]
-                places = tuple(replace(place, layer=layer) for place in package.locations)
-                places = places or (Location(path=inventory.path, layer=layer),)
-                yield root, replace(package, locations=places)
+                places = [Location(path=place.path, layer=layer, within=place.within) for place in package.locations]
+                yield root, package, tuple(places or [Location(path=inventory.path, layer=layer)])
 
 
 def _identity(package: Package) -> _Identity:
@@ -125,19 +125,19 @@ def _layers(versions: Sequence[Version], newest: FileInventory) -> dict[_Identit
 
 
 def _judged(
-    installed: Iterable[tuple[str, Package]], distros: Mapping[str, Distro]
+    installed: Iterable[_Installed], distros: Mapping[str, Distro]
 ) -> tuple[tuple[Package, ...], tuple[Gap, ...]]:
     """The packages with the release that judges them and their purl; gaps for those of the system that none judges."""
     packages: dict[tuple[str, _Identity], Package] = {}
     elsewhere: dict[tuple[str, _Identity], list[Location]] = {}
     strangers: dict[tuple[str, str], list[Package]] = {}
-    for root, package in installed:
+    for root, package, places in installed:
         home = root if root in distros else ""
         key = home, _identity(package)
         if key in packages:
-            elsewhere.setdefault(key, []).extend(package.locations)
+            elsewhere.setdefault(key, []).extend(places)
             continue
-        packages[key] = _named(package, distros.get(home))
+        packages[key] = _named(package, distros.get(home), places)
         if packages[key].distro is None and package.type in OS_TYPES:
             strangers.setdefault((home, package.type), []).append(packages[key])
     packages |= {key: _also_at(packages[key], places) for key, places in elsewhere.items()}
@@ -146,11 +146,10 @@ def _judged(
     return tuple(ordered), tuple(gaps)
 
 
-def _named(package: Package, distro: Distro | None) -> Package:
-    """The package with its release, if that is of its kind, and its purl."""
-    fits = distro is not None and package.type in OS_TYPES and _kind(distro) in ("", package.type)
-    package = replace(package, distro=distro if fits else None)
-    return replace(package, purl=package_purl(package))
+def _named(package: Package, distro: Distro | None, places: tuple[Location, ...]) -> Package:
+    """The package at its places, with its release, if that is of its kind, and its purl."""
+    judge = distro if distro is not None and package.type in OS_TYPES and _kind(distro) in ("", package.type) else None
+    return replace(package, purl=purl_of(package, judge), distro=judge, locations=places)
 
 
 def _kind(distro: Distro) -> str:

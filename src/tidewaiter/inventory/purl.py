@@ -47,11 +47,15 @@ def encode(text: str) -> str:
 
 
 def package_purl(package: Package) -> str:
-    """The package URL of an installed package, whose `distro` gives namespace and `distro` qualifier.
+    """The package URL of an installed package, whose `distro` gives namespace and `distro` qualifier."""
+    return purl_of(package, package.distro)
 
-    Without a distribution deb, apk and rpm stand without namespace: a wrong vendor would be worse than none.
+
+def purl_of(package: Package, distro: Distro | None) -> str:
+    """The package URL of a package that is judged by this distribution.
+
+    Without one deb, apk and rpm stand without namespace: a wrong vendor would be worse than none.
     """
-    distro = package.distro
     version, epoch = _without_epoch(package)
     qualifiers = {
         "arch": package.architecture,
