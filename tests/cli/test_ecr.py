@@ -3,22 +3,22 @@
 import base64
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from command_lines import Ran, World, alpine_image, debian_image
+from terminals import Start, on_terminal
 from tidewaiter.model.image import Platform
 from tidewaiter.simulator.aws import SimulatedAccount, SimulatedAws
 from tidewaiter.simulator.images import build_index
 from tidewaiter.simulator.keys import Keys
 from tidewaiter.simulator.policies import allowing, denying, trusting
+from tidewaiter.store.store import Store
 
 Tidewaiter = Callable[..., Ran]
 SignIn = Callable[[Keys], None]
-Start = Callable[..., subprocess.Popen[bytes]]
 CURL = debian_image("12", "curl 7.88.1-10+deb12u3")
 CLEAN = alpine_image("musl 1.2.4-r1")
 SECRET = "x-7f3a-not-to-be-told"
@@ -263,6 +263,37 @@ def test_an_interrupted_run_says_that_it_can_be_continued(
     assert (process.returncode, out) == (2, b"")
     assert b"the same command goes on from there" in err
     assert scan(tidewaiter, world, "--region", "eu-west-1").code == 1
+
+
+def test_a_terminal_sees_how_far_it_is_and_stdout_only_the_report(
+    start: Start, world: World, shop: SimulatedAccount
+) -> None:
+    shop.registry("eu-west-1").push("app", "1", CURL)
+    arguments = ("ecr", "scan", "--db", world.db, "--workers", "1", "--region", "eu-west-1")
+    seen, out, code = on_terminal(start, *arguments)
+    assert code == 1
+    assert b"\x1b[" in seen
+    assert b"looking for accounts" in seen or b"registries" in seen
+    assert b"\x1b" not in out
+    assert b"Worst images" in out
+    assert on_terminal(start, *arguments, "--quiet")[0] == b""
+
+
+def test_settings_are_read_from_the_table_of_the_command(tidewaiter: Tidewaiter, shop: SimulatedAccount) -> None:
+    shop.registry("eu-west-1").push("team/app", "1", CURL)
+    shop.registry("eu-west-1").push("other", "1", CURL)
+    Path("tidewaiter.toml").write_text('[ecr.list]\nregion = "eu-west-1"\nrepository = ["team/*"]\nformat = "json"\n')
+    ran = tidewaiter("ecr", "list")
+    assert ran.json["command"] == "tidewaiter ecr list --region eu-west-1 --repository 'team/*'"
+    assert [image["state"] for image in ran.json["images"]] == ["pending"]
+
+
+def test_a_store_that_another_run_holds_is_told(tidewaiter: Tidewaiter, world: World, shop: SimulatedAccount) -> None:
+    shop.registry("eu-west-1").push("app", "1", CURL)
+    with Store.open("held.db") as store, store.lock():
+        ran = scan(tidewaiter, world, "--region", "eu-west-1", "--store", "held.db")
+    assert (ran.code, ran.out) == (3, "")
+    assert "held.db" in ran.err
 
 
 # ECR references of `tidewaiter scan`

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tidewaiter
+from command_lines import World
 from tidewaiter.cli.main import run
 
 _HEAVY = (
@@ -43,6 +44,18 @@ def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "0 []"
     assert done.stdout
+
+
+@pytest.mark.parametrize("target", ["image.tar", "registry:127.0.0.1:9/app:1"])
+def test_a_scan_of_one_image_imports_nothing_that_only_fleets_need(target: str, world: World) -> None:
+    heavy = ("boto3", "botocore", "sqlalchemy", "alembic", "yaml", "rich", "tidewaiter.store")
+    script = (
+        "import sys; from tidewaiter.cli.main import run; code = run(sys.argv[1:]); "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    arguments = ["scan", "--db", world.db, "--output", "/dev/null", target]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_version_is_told_by_the_process_and_by_the_module() -> None:

@@ -1,43 +1,16 @@
 """Bars: on a terminal and nowhere else."""
 
-import os
-import pty
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command_lines import World, alpine_image
+from terminals import Start, on_terminal
 from tidewaiter.simulator.images import build_image, build_layer
 from tidewaiter.simulator.registry import SimulatedRegistry
 
-Start = Callable[..., subprocess.Popen[bytes]]
 PAUSE = 0.15  # seconds before each 64 KiB: longer together than a scan goes without a bar
-
-
-class Terminal:
-    """A terminal in whose place the test sits: `seen` is what was written to it."""
-
-    def __init__(self) -> None:
-        self.seen = b""
-        self._ours, self.theirs = pty.openpty()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        try:
-            while piece := os.read(self._ours, 65536):
-                self.seen += piece
-        except OSError:  # how Linux says that nobody writes any more
-            pass
-
-    def close(self) -> None:
-        """To be called when the process has ended: what it wrote is then all in `seen`."""
-        os.close(self.theirs)
-        self._reader.join()
-        os.close(self._ours)
 
 
 @pytest.fixture
@@ -53,16 +26,6 @@ def slow() -> Iterator[str]:
     with SimulatedRegistry() as registry:
         registry.faults.pause = PAUSE
         yield registry.push("team/app", "1", image)
-
-
-def on_terminal(start: Start, *arguments: str, **more: str) -> tuple[bytes, bytes, int]:
-    """What the terminal at stderr saw, what stdout carried, and the exit code."""
-    terminal = Terminal()
-    environment = {**os.environ, "TERM": "xterm", **more}
-    process = start(*arguments, stderr=terminal.theirs, env=environment)
-    out, _ = process.communicate(timeout=120)
-    terminal.close()
-    return terminal.seen, out, process.returncode
 
 
 def test_a_terminal_sees_a_bar_and_stdout_only_the_report(start: Start, world: World, slow: str) -> None:
