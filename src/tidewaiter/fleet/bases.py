@@ -115,7 +115,7 @@ class Bases:
         )
 
     def _named(self, places: Iterable[int]) -> Iterator[tuple[str, str, str]]:
-        packages = [self._verdicts.packages[place].findings for place in places]
+        packages = [self._verdicts.packages[place].findings for place in sorted(places)]
         fixed = [[each for each in findings if each.fix.state is FixState.FIXED] for findings in packages]
         worst = sorted(
             filter(None, fixed), key=lambda those: (-max(each.severity.value for each in those), -len(those))

@@ -28,7 +28,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Verdicts:
-    """The judgements of a run. Packages that are sound and without doubt are not in it."""
+    """The judgements of a run. Packages that are sound and without doubt are not in it; `packages` are sorted."""
 
     packages: list[VulnerablePackage] = field(default_factory=list)
     _places: dict[int, int] = field(default_factory=dict)
@@ -39,9 +39,9 @@ class Verdicts:
 
     @classmethod
     def of(cls, judged: Iterable[Judged], keeps: Keeps) -> Self:
-        """The judgements as the store gives them, without the findings that the user does not want."""
+        """The judgements without the findings that the user does not want, in an order that no run can change."""
         verdicts = cls()
-        for each in judged:
+        for each in sorted(judged, key=_place_of):
             verdicts._add(each, keeps)
         return verdicts
 
@@ -83,6 +83,13 @@ class Verdicts:
             self.packages.append(VulnerablePackage(findings=kept))
             self._severities.append(Counter(finding.severity for finding in kept))
             self._fixable.append(sum(finding.fix.state is FixState.FIXED for finding in kept))
+
+
+def _place_of(judged: Judged) -> tuple[object, ...]:
+    """By name: the store's numbers follow the order in which images happened to come."""
+    package = judged.subject
+    rest = (package.vendor, package.module, package.origin, package.provides, str(package.source), str(package.distro))
+    return package.purl, package.name, package.version, package.architecture, *rest
 
 
 def weight(severities: Severities) -> tuple[int, ...]:
