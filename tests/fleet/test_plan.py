@@ -5,6 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tidewaiter.fleet.classify import Verdict
 from tidewaiter.fleet.filters import Filters, Wishes
 from tidewaiter.fleet.plan import Entry, Plan, end_of_index, foreseen
@@ -359,3 +362,64 @@ def test_an_index_ends_as_its_images_do() -> None:
     assert end(archived, filtered) == (State.SKIPPED, Why.ARCHIVED)
     assert end(artifact) == end() == (State.SKIPPED, Why.NOT_AN_IMAGE)
     assert "1 of the 2" in end_of_index([(digest("a"), failed), (digest("b"), SCANNED)]).detail
+
+
+@st.composite
+def repositories(draw: st.DrawFn) -> tuple[list[ImageDetail], dict[str, list[Descriptor]]]:
+    """Images and indexes of these and of each other, pushed in any order, with and without tags."""
+    names = [f"n{number}" for number in range(draw(st.integers(1, 8)))]
+    indexes: dict[str, list[Descriptor]] = {}
+    details = []
+    for number, name in enumerate(names):
+        tags = draw(st.lists(st.sampled_from(["v1", "v2", "dev"]), max_size=1))
+        day = draw(st.integers(0, 3))
+        if number and draw(st.booleans()):
+            below = draw(st.lists(st.sampled_from(names[:number]), max_size=3))
+            platforms = st.sampled_from(["linux/amd64", "linux/arm64", "unknown/unknown", ""])
+            indexes[name] = [child(each, draw(platforms), INDEX if each in indexes else OCI) for each in below]
+            details.append(index(name, *tags, day=day))
+        else:
+            details.append(image(name, *tags, day=day))
+    return details, indexes
+
+
+_FILTERS = st.builds(
+    Filters,
+    tags=st.sampled_from([(), ("v*",)]),
+    exclude_tags=st.sampled_from([(), ("dev",)]),
+    newest=st.integers(0, 3),
+    untagged=st.booleans(),
+)
+
+
+@given(repositories(), _FILTERS, st.sampled_from([(), ("linux/amd64",)]))
+def test_whatever_a_repository_holds_every_manifest_comes_to_an_end(
+    repository: tuple[list[ImageDetail], dict[str, list[Descriptor]]], filters: Filters, platforms: tuple[str, ...]
+) -> None:
+    details, indexes = repository
+    reading = Reading(details, indexes, filters, platforms=platforms)
+    assert len(reading.read) == len(set(reading.read))
+    assert reading.entries.keys() == {named(each.digest) for each in details}
+    for name, entry in reading.entries.items():
+        opened = set(map(named, reading.plan.children(entry.digest)))
+        if entry.outcome is None and entry.kind is Kind.INDEX:
+            assert name in reading.read
+            assert opened <= reading.entries.keys()
+    options = {option.split()[0] for option in reading.left_out.values()}
+    given = {"--platform": platforms, "--tag": filters.tags, "--exclude-tag": filters.exclude_tags}
+    given |= {"--newest": filters.newest, "--no-untagged": not filters.untagged}
+    assert options <= {option for option, value in given.items() if value}
+
+
+@given(repositories())
+def test_without_wishes_every_image_is_due_that_no_index_calls_something_else(
+    repository: tuple[list[ImageDetail], dict[str, list[Descriptor]]],
+) -> None:
+    details, indexes = repository
+    called = [line for lines in indexes.values() for line in lines]
+    tagged = {named(detail.digest) for detail in details if detail.tags}
+    for name, entry in Reading(details, indexes).entries.items():
+        lines = [line.platform for line in called if named(line.digest) == name]
+        other = bool(lines) and all(platform == Platform("unknown", "unknown") for platform in lines)
+        if entry.kind is not Kind.INDEX and (name in tagged or not other):
+            assert entry.outcome is None

@@ -81,7 +81,7 @@ class Plan:
         """The manifests to be read next: indexes, and whatever must be known to be one of the newest images."""
         choice = self._choice()
         below = chain.from_iterable(self._below(root) for root in choice.roots)
-        nested = (line.descriptor.digest for line in below if by_descriptor(line.descriptor).kind is Kind.INDEX)
+        nested = (line.descriptor.digest for line in below if self._may_be_index(line))
         unread = dict.fromkeys(digest for digest in (*choice.roots, *nested) if not self._is_clear(digest))
         return tuple(unread) or tuple(self._claimants(choice))
 
@@ -191,7 +191,7 @@ class Plan:
 
     def _for_wanted_platforms(self, lines: Sequence[_Line]) -> set[Digest]:
         """Which of an index's images are for a platform that is wanted, or may be."""
-        images = [line for line in lines if by_descriptor(line.descriptor).kind is Kind.IMAGE]
+        images = [line for line in lines if self._verdict(line.descriptor.digest, [line]).kind is Kind.IMAGE]
         leaves = [Leaf(descriptor=line.descriptor, platform=line.platform) for line in images]
         if not self._wishes.platforms:
             return {leaf.descriptor.digest for leaf in leaves}
@@ -210,7 +210,7 @@ class Plan:
         indexes = tuple(dict.fromkeys(index for line in lines for index in line.above))
         inherited = (tag for index in indexes if index in self._listed for tag in self._listed[index].tags)
         platform = next((line.platform for line in lines if line.platform), None)
-        verdict = self._verdict(digest, lines, own)
+        verdict = self._verdict(digest, lines)
         return Entry(
             digest=digest,
             kind=verdict.kind,
@@ -221,14 +221,21 @@ class Plan:
             listed=detail is not None,
         )
 
-    def _verdict(self, digest: Digest, lines: Sequence[_Line], own_tags: tuple[str, ...]) -> Verdict:
+    def _may_be_index(self, line: _Line) -> bool:
+        """Whether a manifest must be opened for what it may list, by what is known of it or by its index's word."""
+        kind = self._verdict(line.descriptor.digest, [line]).kind
+        listed = self._verdicts.get(line.descriptor.digest)
+        return kind is Kind.INDEX or (kind is Kind.IMAGE and listed is not None and listed.kind is Kind.UNKNOWN)
+
+    def _verdict(self, digest: Digest, lines: Sequence[_Line]) -> Verdict:
         """What a manifest is: by itself, then by the indexes that list it. One with tags may be pulled as an image."""
         verdict = self._verdicts.get(digest)
         by_lines = [by_descriptor(line.descriptor) for line in lines]
         artifacts = [each for each in by_lines if each.kind is Kind.ARTIFACT]
         if verdict and (verdict.outcome or digest in self._read):
             return verdict
-        if artifacts and len(artifacts) == len(by_lines) and not own_tags:
+        tagged = digest in self._listed and bool(self._listed[digest].tags)
+        if artifacts and len(artifacts) == len(by_lines) and not tagged:
             return artifacts[0]
         if verdict and verdict.kind is not Kind.UNKNOWN:
             return verdict
