@@ -406,7 +406,7 @@ def test_whatever_a_repository_holds_every_manifest_comes_to_an_end(
             assert name in reading.read
             assert opened <= reading.entries.keys()
     options = {option.split()[0] for option in reading.left_out.values()}
-    given = {"--platform": platforms, "--tag": filters.tags, "--exclude-tag": filters.exclude_tags}
+    given: dict[str, object] = {"--platform": platforms, "--tag": filters.tags, "--exclude-tag": filters.exclude_tags}
     given |= {"--newest": filters.newest, "--no-untagged": not filters.untagged}
     assert options <= {option for option, value in given.items() if value}
 
