@@ -207,16 +207,25 @@ def test_a_web_identity_without_any_region_asks_the_partitions_home(
     assert cloud.asked("GetCallerIdentity")[0].region == "us-east-1"
 
 
+def test_a_web_identity_without_a_region_of_its_own_asks_the_first_of_the_fallbacks(
+    web_identity: Path, cloud: CloudEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    Chain.ambient(sts_regions=["eu-south-2"]).identity()
+    assert cloud.asked("GetCallerIdentity")[0].region == "eu-south-2"
+
+
 def test_a_web_identity_asks_the_next_region_where_sts_is_disabled(
-    web_identity: Path, cloud: CloudEndpoint, tokens: SecurityTokens
+    web_identity: Path, regions: CloudEndpoint, tokens: SecurityTokens
 ) -> None:
     def second_time(request: Request) -> Response:
-        if len(cloud.asked("AssumeRoleWithWebIdentity")) == 1:
+        if len(regions.asked("AssumeRoleWithWebIdentity")) == 1:
             raise AwsError("RegionDisabledException", "STS is not activated in this region", HTTPStatus.FORBIDDEN)
         return tokens.assume_by_token(request)
 
-    cloud.answers["AssumeRoleWithWebIdentity"] = second_time
-    assert Chain.ambient(sts_regions=["eu-central-1"]).identity().account == "111111111111"
+    regions.answers["AssumeRoleWithWebIdentity"] = second_time
+    Chain.ambient(sts_regions=["eu-central-1"]).call("ec2", "eu-west-1", "ec2:DescribeRegions")
+    assert regions.asked("DescribeRegions")[0].key.startswith("ASIASCANNER")
 
 
 def test_a_web_identity_token_of_another_audience_is_explained_without_the_token(

@@ -253,6 +253,20 @@ def test_while_one_thread_renews_early_the_others_do_not_wait(ecr: CloudEndpoint
     assert keys == ["ASIAMEMBER1", "ASIAMEMBER1", "ASIAMEMBER2"]
 
 
+def test_a_renewal_that_fails_early_leaves_the_old_session_and_one_that_fails_late_is_told(
+    ecr: CloudEndpoint, tokens: SecurityTokens
+) -> None:
+    member = _member(Chain.ambient(now=tokens.clock))
+    _names(member)
+    tokens.roles.clear()
+    tokens.clock.forward(2800)
+    assert _names(member) == ["shop"]
+    assert len(ecr.asked("AssumeRole")) == 2
+    tokens.clock.forward(600)
+    with pytest.raises(CloudDeniedError, match="may not do sts:AssumeRole"):
+        _names(member)
+
+
 def test_a_session_that_aws_calls_expired_is_replaced_and_the_call_made_again(
     ecr: CloudEndpoint, tokens: SecurityTokens
 ) -> None:
@@ -339,6 +353,25 @@ def test_a_throttled_call_is_made_again_and_the_limiter_is_told(ecr: CloudEndpoi
     assert _names(_member(Chain.ambient(limiter=limiter))) == []
     assert limiter.per_second("333333333333", "eu-west-1", "DescribeRepositories") < before
     assert limiter.per_second("333333333333", "us-east-1", "DescribeRepositories") == before
+
+
+def test_every_attempt_asks_the_limiter(ecr: CloudEndpoint) -> None:
+    class Counting(Limiter):
+        def wait(self, account: str, region: str, operation: str) -> None:
+            waits.append((account, region, operation))
+
+    def broken_once(_: Request) -> Response:
+        broken = len(ecr.asked("DescribeRepositories")) == 1
+        return Response(status=HTTPStatus.BAD_GATEWAY) if broken else as_json({"repositories": []})
+
+    waits: list[tuple[str, str, str]] = []
+    ecr.answers["DescribeRepositories"] = broken_once
+    _names(_member(Chain.ambient(limiter=Counting())))
+    assert waits == [
+        ("", "eu-west-1", "AssumeRole"),
+        ("333333333333", "eu-west-1", "DescribeRepositories"),
+        ("333333333333", "eu-west-1", "DescribeRepositories"),
+    ]
 
 
 def test_throttling_without_end_is_an_error_that_a_retry_may_help(ecr: CloudEndpoint) -> None:

@@ -113,9 +113,11 @@ def test_an_encoded_authorization_message_is_left_out() -> None:
 
 def test_secrets_are_redacted_as_whole_words() -> None:
     told = refusal(
-        _answer("InvalidParameterException", "eu-west-1 eu secret+key/1= x"), _ASKED, secrets=["eu", "secret+key/1="]
+        _answer("InvalidParameterException", "eu-west-1 bleu eu secret+key/1= x"),
+        _ASKED,
+        secrets=["eu", "secret+key/1="],
     )
-    assert told.what.endswith("eu-west-1 … … x)")
+    assert told.what.endswith("eu-west-1 bleu … … x)")
 
 
 def _raised(kind: type[Exception], **values: Any) -> Exception:

@@ -121,7 +121,7 @@ class Chain:
             on_call=on_call,
             now=now,
         )
-        return cls(wiring, AmbientCredentials(sessions, [region or _HOME, *sts_regions]))
+        return cls(wiring, AmbientCredentials(sessions, [*filter(None, (region,)), *sts_regions] or [_HOME]))
 
     def __repr__(self) -> str:
         return " → ".join(["Chain(ambient", *(hop.role_arn for hop in self._hops)]) + ")"
