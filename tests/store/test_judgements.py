@@ -29,6 +29,7 @@ from tidewaiter.model.package import Distro, Location, Package, SourcePackage
 from tidewaiter.store.packages import bare
 from tidewaiter.store.records import ImageContents, Judged, PackageJudgement
 from tidewaiter.store.store import Store
+from tidewaiter.store.surveys import Contents
 
 DOUBT = gap("pkg:deb/debian/curl", Why.NOT_COMPARABLE, Stage.MATCH)
 
@@ -188,6 +189,17 @@ def test_only_images_that_the_run_scanned_are_judged(store: Store) -> None:
     assert to_judge(store, run).keys() == {"curl", "libc6", "openssl"}
 
 
+def test_a_run_over_little_of_a_large_store_judges_what_it_scanned(store: Store) -> None:
+    scan(store, begun(store), *(inventory(f"old {number}", f"package{number}") for number in range(12)))
+    run = begun(store)
+    scan(store, run, inventory("old 3", "package3"), inventory("new", "flask"))
+    numbers = to_judge(store, run)
+    assert numbers.keys() == {"curl", "libc6", "openssl", "package3", "flask"}
+    judged = [PackageJudgement(package=number, gaps=(DOUBT,)) for number in range(1, 17)]
+    store.keep_judgements(ADVISORIES, judged)
+    assert {each.package for each in store.judgements(run, ADVISORIES)} == set(numbers.values())
+
+
 def test_findings_come_back_equal_with_the_package_that_was_judged(store: Store) -> None:
     run = begun(store)
     image = inventory("app")
@@ -291,6 +303,16 @@ def test_more_images_than_a_page_holds_come_once_each(store: Store) -> None:
     scan(store, run, *images)
     told = {each.digest: len(each.packages) for each in store.contents(run)}
     assert told == {image.image.digest: 4 for image in images}
+
+
+def test_what_is_no_longer_remembered_is_read_again(store: Store) -> None:
+    run = begun(store)
+    scan(store, run, *(inventory(f"app {number}", f"package{number}") for number in range(210)))
+    contents = Contents(run, remembered=1)
+    first, last = store._database.read(lambda connection: contents.page(connection, 0))
+    second, _ = store._database.read(lambda connection: contents.page(connection, last))
+    assert [*first, *second] == list(store.contents(run))
+    assert len(second) == 10
 
 
 def test_a_release_without_a_name_is_told_as_nothing(store: Store) -> None:

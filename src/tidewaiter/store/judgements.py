@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from tidewaiter.model.fleet import State
 from tidewaiter.model.package import Package
@@ -12,12 +12,15 @@ from tidewaiter.store.packages import Reader
 from tidewaiter.store.records import Judged, PackageJudgement
 from tidewaiter.store.schema import (
     advisories,
+    image,
     image_parcel,
     judgement,
     listing,
     package,
     parcel_package,
 )
+
+_MUCH = 4
 
 
 def to_judge(connection: Connection, database: str, run: int, limit: int) -> Sequence[tuple[int, Package]]:
@@ -26,14 +29,23 @@ def to_judge(connection: Connection, database: str, run: int, limit: int) -> Seq
         judgement.c.package == package.c.id,
         judgement.c.advisories == select(advisories.c.id).where(advisories.c.identity == database).scalar_subquery(),
     )
-    query = select(package.c.id, package.c.content, package.c.distro).where(~judged, _held(run))
+    query = select(package.c.id, package.c.content, package.c.distro).where(~judged, _held(connection, run))
     reader = Reader(connection)
     rows = connection.execute(query.order_by(package.c.id).limit(limit)).all()
     return [(row.id, reader.package(row.content, row.distro)) for row in rows]
 
 
-def _held(run: int) -> "ColumnElement[bool]":
-    """Whether an image that the run scanned holds the package."""
+def _held(connection: Connection, run: int) -> "ColumnElement[bool]":
+    """Whether an image that the run scanned holds the package.
+
+    Where the run scanned much of what the store has, most packages are soon found in one of its images; where it
+    scanned little, it is quicker to gather what those few hold than to find out of each package that it is not there.
+    """
+    scanned = select(listing.c.image).where(listing.c.settled == run, listing.c.state == State.SCANNED.value)
+    few = connection.execute(select(func.count()).select_from(scanned.distinct().subquery())).scalar_one()
+    if few * _MUCH < connection.execute(select(func.count()).select_from(image)).scalar_one():
+        parcels = select(image_parcel.c.parcel).where(image_parcel.c.image.in_(scanned))
+        return package.c.id.in_(select(parcel_package.c.package).where(parcel_package.c.parcel.in_(parcels)))
     return exists().where(
         parcel_package.c.package == package.c.id,
         image_parcel.c.parcel == parcel_package.c.parcel,
@@ -66,18 +78,21 @@ def judged(connection: Connection, run: int, database: str, after: int, limit: i
     """Packages of the run's images with findings or gaps, by number, from the one behind `after` on."""
     reader = Reader(connection)
     found = []
-    for row in connection.execute(_with_findings(run, database, after).limit(limit)):
+    for row in connection.execute(_with_findings(connection, run, database, after).limit(limit)):
         held = reader.package(row.content, row.distro)
         findings, gaps = read_judgement(row.judged, held)
         found.append(Judged(package=row.id, subject=held, findings=findings, gaps=gaps))
     return found
 
 
-def _with_findings(run: int, database: str, after: int) -> "Select[tuple[int, str, int | None, bytes]]":
+def _with_findings(
+    connection: Connection, run: int, database: str, after: int
+) -> "Select[tuple[int, str, int | None, bytes]]":
     return (
         select(package.c.id, package.c.content, package.c.distro, judgement.c.content.label("judged"))
         .join(judgement, judgement.c.package == package.c.id)
         .join(advisories, advisories.c.id == judgement.c.advisories)
-        .where(package.c.id > after, advisories.c.identity == database, judgement.c.content.is_not(None), _held(run))
+        .where(package.c.id > after, advisories.c.identity == database)
+        .where(judgement.c.content.is_not(None), _held(connection, run))
         .order_by(package.c.id)
     )

@@ -99,10 +99,14 @@ def _detail(row: "Row[*tuple[Any, ...]]", digest: Digest) -> ImageDetail:
 
 
 class Contents:
-    """What the scanned images of a run hold, each image once. What images share is read once."""
+    """What the scanned images of a run hold, each image once. What images share is read once.
 
-    def __init__(self, run: int) -> None:
+    `remembered` parcels stay in memory between two pages.
+    """
+
+    def __init__(self, run: int, *, remembered: int = _REMEMBERED_PARCELS) -> None:
         self._run = run
+        self._remembered = remembered
         self._parcels: dict[int, tuple[int, ...]] = {}
 
     def page(self, connection: Connection, after: int) -> tuple[Sequence[ImageContents], int]:
@@ -128,7 +132,7 @@ class Contents:
         return found
 
     def _read(self, connection: Connection, parcels: set[int]) -> None:
-        if len(self._parcels) > _REMEMBERED_PARCELS:
+        if len(self._parcels) > self._remembered:
             self._parcels = {number: self._parcels[number] for number in parcels & self._parcels.keys()}
         query = select(parcel_package.c.parcel, parcel_package.c.package)
         for some in chunks(parcels - self._parcels.keys()):
