@@ -128,6 +128,7 @@ def test_silence_tells_refusals_and_nothing_else(capsys: pytest.CaptureFixture[s
     with watched(quiet=True, pause=0.0) as tally:
         tally.count("accounts", found=2)
         tally.note("an account refuses \x1b[31m. What to do about it stands in the report.")
+        tally.note("an account refuses \x1b[31m. What to do about it stands in the report.")
     assert capsys.readouterr().err == "tidewaiter: an account refuses \\x1b[31m\n"
 
 

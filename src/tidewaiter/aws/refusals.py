@@ -89,7 +89,8 @@ def _answered(error: ClientError, asked: Asked) -> CloudError:
     advice = _ADVICE_ON_CREDENTIALS.get(code, "")
     who = asked.principal or "these credentials"
     if code in EXPIRED:
-        what = f"the credentials of {who} have expired, as {asked.deed} was asked ({code})"
+        whose = f"the credentials of {who}" if asked.principal else who
+        what = f"{whose} have expired, as {asked.deed} was asked ({code})"
         return CloudDeniedError(what, where=asked.where, advice=_RENEW, code=code)
     if code in INVALID | _SIGNATURE | UNTRUSTED_TOKEN or code in _ADVICE_ON_CREDENTIALS:
         what = f"AWS does not take {who} for {asked.deed} ({code}: {message})"

@@ -63,6 +63,7 @@ class Tally:
     _done: Counter[Thing] = field(default_factory=Counter)
     _pulled: int = 0
     _judged: int = 0
+    _noted: set[str] = field(default_factory=set)
     _first_bytes: float | None = None
     _first_image: float | None = None
 
@@ -89,9 +90,15 @@ class Tally:
     def note(self, message: str) -> None:
         """Something that the user should know at once, as a refusal; told also where silence is asked for.
 
-        The first sentence says it; what to do about it stands in the report.
+        The first sentence says it, once: where credentials have ended, every repository meets the same refusal. What to
+        do about it stands in the report.
         """
-        self.tell(message.partition(". ")[0])
+        sentence = message.partition(". ")[0]
+        with self._lock:
+            is_new = sentence not in self._noted
+            self._noted.add(sentence)
+        if is_new:
+            self.tell(sentence)
 
     def standing(self) -> Standing:
         """How far it is now."""
