@@ -204,7 +204,7 @@ def test_a_run_that_finds_nothing_is_no_clean_bill(
 ) -> None:
     ran = scan(tidewaiter, world, "--region", "eu-west-1")
     assert ran.code == 2
-    assert ran.out.rstrip().endswith("Incomplete: nothing was looked at.")
+    assert ran.out.rstrip().endswith("Incomplete: no image was looked at.")
 
 
 @pytest.mark.parametrize(

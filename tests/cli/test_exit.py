@@ -102,10 +102,11 @@ _FOUND = replace(CLEAN_FLEET, images=(BASE,))
         (_DOUBTFUL, Severity.UNKNOWN, Exit.INCOMPLETE),
         (replace(_DOUBTFUL, images=(BASE,)), Severity.UNKNOWN, Exit.FINDINGS),
         (EMPTY_FLEET, Severity.UNKNOWN, Exit.INCOMPLETE),
+        (replace(CLEAN_FLEET, images=LEFT_OVER[:4]), Severity.UNKNOWN, Exit.INCOMPLETE),
     ],
     ids=[
         "clean", "found", "at the threshold", "below it", "of everything", "refused", "suspended", "skipped", "failed",
-        "pending", "unjudged", "doubt", "found and doubt", "nothing there",
+        "pending", "unjudged", "doubt", "found and doubt", "nothing there", "all skipped",
     ],
 )  # fmt: skip
 def test_what_a_fleet_skipped_is_no_gap_and_what_it_did_not_reach_is(

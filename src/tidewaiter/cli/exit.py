@@ -40,10 +40,10 @@ class Exit(IntEnum):
 
     @classmethod
     def of_fleet(cls, report: "FleetReport", fail_on: "Severity") -> Self:
-        """The code for a fleet: the same order; what was skipped is no gap, and a run that found nothing is no scan."""
-        from tidewaiter.report.fleet_gaps import doubtful, unseen
+        """The code for a fleet, in the same order. What was skipped is no gap; a run over no image is no scan."""
+        from tidewaiter.report.fleet_gaps import doubtful, looked_at, unseen
 
-        if unseen(report) or not report.images:
+        if unseen(report) or not looked_at(report):
             return cls.INCOMPLETE
         if any(fail_on <= severity for image in report.images for severity, count in image.severities if count):
             return cls.FINDINGS

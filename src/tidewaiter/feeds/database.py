@@ -158,7 +158,7 @@ class Database:
         return self._manifest
 
     def fingerprint(self) -> str:
-        """What names this database's contents: the sha256 of its file, in hex. What was judged with it is kept by it."""
+        """What names this database's contents: the sha256 of its file, in hex. Judgements are kept by it."""
         import hashlib
 
         with self._path.open("rb") as stream:

@@ -43,6 +43,11 @@ def unseen(report: FleetReport) -> int:
     return len(lost(report)) + manifests + sum(count.gap.wide for count in report.gaps)
 
 
+def looked_at(report: FleetReport) -> bool:
+    """Whether any image was looked through at all."""
+    return any(image.outcome.state is State.SCANNED for image in report.images)
+
+
 def doubtful(report: FleetReport) -> bool:
     """Whether anything in a scanned image could not be read or judged for sure."""
     return any(not count.gap.chosen for count in report.gaps)

@@ -8,7 +8,7 @@ from tidewaiter.model.finding import Severity
 from tidewaiter.model.fleet import FleetImage, FleetReport, Kind, RunSummary, State
 from tidewaiter.report.findings import STYLES
 from tidewaiter.report.fleet_coverage import coverage_lines
-from tidewaiter.report.fleet_gaps import doubtful, left_out_lines, unseen, unseen_lines
+from tidewaiter.report.fleet_gaps import doubtful, left_out_lines, looked_at, unseen, unseen_lines
 from tidewaiter.report.fleet_rankings import base_upgrades, frequent_vulnerabilities, moved_tags, worst_images
 from tidewaiter.report.layout import Cell, Style, clean, size_of
 from tidewaiter.report.page import Page, feeds_lines, plural
@@ -114,8 +114,8 @@ def _findings(report: FleetReport, page: Page) -> list[str]:
 
 def _verdict(report: FleetReport) -> tuple[Style, str]:
     found, missed = _found(report), unseen(report)
-    if not report.images and not missed:
-        return Style.WARNING, "Incomplete: nothing was looked at."
+    if not looked_at(report) and not missed:
+        return Style.WARNING, "Incomplete: no image was looked at."
     if missed or (not found and doubtful(report)):
         incomplete = f"Incomplete: {_missed(report)}"
         return (
