@@ -1,5 +1,6 @@
 """Each layer is pulled once, ever: whatever images, accounts, regions and runs it is needed in."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from tidewaiter.model.image import Digest, Platform
 from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.demonstration import alpine_base, alpine_curl, debian_base, debian_curl
 from tidewaiter.simulator.images import Built, build_image, build_index, build_layer, sha256
-from tidewaiter.simulator.policies import allowing, trusting
+from tidewaiter.simulator.policies import Document, allowing, trusting
 
 REGIONS = ("us-east-1", "eu-central-1")
 ACCOUNTS = ("200000000001", "200000000002")
@@ -24,7 +25,9 @@ def application(name: str, *, on: str = "debian") -> Built:
 
 
 FIRST = {name: application(name) for name in ("web", "shop", "ledger")} | {"job": application("job", on="alpine")}
-BOTH = build_index([application("both"), build_image([alpine_base()], platform=Platform("linux", "arm64"))])
+PARTS = (application("both"), build_image([alpine_base()], platform=Platform("linux", "arm64")))
+SCANNED = (*FIRST.values(), *PARTS)
+READER: Document = json.loads(session_policy("aws"))
 MOVED = application("web of today")
 
 
@@ -68,36 +71,24 @@ def fleet_of(cloud: SimulatedAws, database: Path, folder: Path) -> Fleet:
     arguments = ["ecr", "scan", "--region", ",".join(REGIONS)]
     for number in ACCOUNTS:
         account = cloud.account(f"team {number}", id=number)
-        role = account.role("reader", trust=trusting(tools.id), policy=dict(policy()))
+        role = account.role("reader", trust=trusting(tools.id), policy=READER)
         arguments += ["--role-arn", role]
         for region in REGIONS:
             for name, image in FIRST.items():
                 account.registry(region).push(f"team/{name}", "latest", image)
-            account.registry(region).push("team/both", "1.0", BOTH)
+            account.registry(region).push("team/both", "1.0", build_index(PARTS))
     keys = tools.user("tidewaiter", policy=allowing("sts:AssumeRole"))
     return Fleet(cloud, folder, database, cloud.environment(keys), tuple(arguments))
 
 
-def policy() -> dict[str, object]:
-    import json
-
-    document: dict[str, object] = json.loads(session_policy("aws"))
-    return document
-
-
 def test_the_first_run_pulls_each_layer_and_configuration_once(voyages: Voyages) -> None:
-    wanted = blobs_of(
-        *FIRST.values(), application("both"), build_image([alpine_base()], platform=Platform("linux", "arm64"))
-    )
+    wanted = blobs_of(*SCANNED)
     assert sorted(map(str, voyages.pulled[0])) == sorted(map(str, wanted))
     assert voyages.bytes_pulled[0] == sum(wanted.values())
     run = voyages.runs[0].report["run"]
-    layers = {layer.digest: layer for image in (*FIRST.values(), application("both")) for layer in image.layers}
-    assert (run["layers_read"], run["bytes_pulled"]) == (
-        len(layers),
-        sum(len(layer.stored) for layer in layers.values()),
-    )
-    assert (run["looked"], run["known"]) == (len(FIRST) + 2, 0)
+    layers = {layer.digest: len(layer.stored) for image in SCANNED for layer in image.layers}
+    assert (run["layers_read"], run["bytes_pulled"]) == (len(layers), sum(layers.values()))
+    assert (run["looked"], run["known"]) == (len(SCANNED), 0)
 
 
 def test_every_place_has_its_own_row_in_the_report(voyages: Voyages) -> None:
@@ -114,7 +105,7 @@ def test_a_second_run_pulls_nothing_and_says_the_same(voyages: Voyages) -> None:
     assert voyages.pulled[1] == []
     run = voyages.runs[1].report["run"]
     assert (run["layers_read"], run["bytes_pulled"], run["looked"], run["moved"]) == (0, 0, 0, [])
-    assert run["known"] == len(FIRST) + 2
+    assert run["known"] == len(SCANNED)
     assert voyages.runs[1].lasting == voyages.runs[0].lasting
 
 
