@@ -37,18 +37,10 @@ def test_all_partitions_of_botocore_are_known() -> None:
 @pytest.mark.parametrize(("partition", "region"), _REGIONS)
 def test_every_region_of_botocore_is_in_its_partition(partition: str, region: str) -> None:
     assert hosts.partition_of_region(region) == partition
-    assert hosts.is_region(region)
 
 
 def test_a_region_that_no_pattern_matches_is_taken_for_one_of_the_largest_partition() -> None:
     assert hosts.partition_of_region("xx-new-1") == "aws"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "eu-west", "EU-WEST-1", "eu-west-1 ", "eu_west_1", "https://eu-west-1", "aws-global"]
-)
-def test_what_is_no_region(text: str) -> None:
-    assert not hosts.is_region(text)
 
 
 def test_an_unknown_partition_is_a_usage_error_that_lists_the_known_ones() -> None:
@@ -121,12 +113,6 @@ def test_no_text_breaks_the_reading_of_hosts(text: str) -> None:
 def test_a_partition_without_dual_stack_registries_has_no_host_for_them() -> None:
     with pytest.raises(UsageError, match="no dual-stack"):
         hosts.registry_host(_ACCOUNT, "us-iso-east-1", dual_stack=True)
-
-
-def test_the_public_hosts() -> None:
-    assert hosts.is_public("public.ecr.aws")
-    assert hosts.is_public("Public.ECR.aws")
-    assert not hosts.is_public("public.ecr.aws.evil.example")
 
 
 def test_an_arn_is_read_into_its_parts_and_back() -> None:

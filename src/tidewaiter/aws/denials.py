@@ -34,7 +34,6 @@ _OWNERS: Final[Mapping[str, str]] = {
     "resource policy": "The resource's own policy",
 }
 _TRUSTING: Final = frozenset({"", "resource policy", "role trust policy", "trust policy"})
-_IDENTITY: Final = "identity policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

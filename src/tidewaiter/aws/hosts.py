@@ -9,9 +9,6 @@ from typing import Final
 
 from tidewaiter.errors import UsageError
 
-PUBLIC_HOSTS: Final = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
-"""The hosts of ECR Public: https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html"""
-
 PUBLIC_REGION: Final = "us-east-1"
 """The region that answers for ECR Public, and signs its requests."""
 
@@ -63,7 +60,6 @@ _PARTITIONS: Final = (
     Partition(id="aws-eusc", regions=re.compile(r"eusc-(de)-\w+-\d+"), suffix="amazonaws.eu", home="eusc-de-east-1"),
 )
 _BY_ID: Final = {partition.id: partition for partition in _PARTITIONS}
-_REGION: Final = re.compile(r"[a-z]{2,8}(-[a-z0-9]+)+-\d+")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _HOST: Final = re.compile(
     r"(?P<account>\d{12})\.dkr(?P<joint>[.-])ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)",
@@ -120,11 +116,6 @@ def partition_of_region(region: str) -> str:
     return next(matching, DEFAULT_PARTITION)
 
 
-def is_region(text: str) -> bool:
-    """True for what has the form of a region's name; it need not exist."""
-    return _REGION.fullmatch(text) is not None
-
-
 def is_account(text: str) -> bool:
     """True for the 12 digits of an account."""
     return _ACCOUNT.fullmatch(text) is not None
@@ -168,8 +159,3 @@ def parse_host(host: str) -> EcrHost | None:
         fips=found["fips"] is not None,
         dual_stack=dual_stack,
     )
-
-
-def is_public(host: str) -> bool:
-    """True for a host of ECR Public."""
-    return host.lower() in PUBLIC_HOSTS

@@ -20,7 +20,6 @@ _DATABASE = "lib/apk/db/installed"
 _MERGED = "usr/lib/apk/db/installed"
 _FIELD = re.compile(rb"\n([PVAoLpm]):([^\n]*)")
 _FILE = re.compile(rb"\n([FR]):([^\n]*)")
-_CONSTRAINT = re.compile(rb"[<>=~]")
 
 Fields = dict[bytes, bytes]
 

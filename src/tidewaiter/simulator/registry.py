@@ -13,13 +13,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tidewaiter.model.image import Digest
-from tidewaiter.simulator.bodies import Blob, BlobConversation, BodyFaults
+from tidewaiter.simulator.bodies import BlobConversation, BodyFaults
 from tidewaiter.simulator.images import Built, sha256
 from tidewaiter.simulator.listener import Listener
 
@@ -79,7 +78,7 @@ class SimulatedRegistry:
         self.lock = threading.Lock()
         self.tokens: dict[str, int] = {}
         self._manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
-        self._blobs: dict[tuple[str, str], Blob] = {}
+        self._blobs: dict[tuple[str, str], bytes] = {}
         self._tags: dict[str, list[str]] = {}
         self._server = _Server(_Handler, tls=tls)
         self._server.registry = self
@@ -115,23 +114,12 @@ class SimulatedRegistry:
         self._tags.setdefault(repository, []).append(tag)
         return f"{self.host}/{repository}:{tag}"
 
-    def push_layout(self, repository: str, tag: str, folder: Path) -> str:
-        """Holds the first image of an OCI layout in a folder, whose layers are sent from their files."""
-        index = json.loads((folder / "index.json").read_bytes())
-        for file in folder.glob("blobs/*/*"):
-            self._blobs[repository, f"{file.parent.name}:{file.name}"] = file
-        entry = index["manifests"][0]
-        document = (folder / "blobs" / entry["digest"].replace(":", "/")).read_bytes()
-        for name in (tag, entry["digest"]):
-            self._manifests[repository, name] = (entry["mediaType"], document)
-        return f"{self.host}/{repository}:{tag}"
-
     def manifest(self, repository: str, name: str) -> tuple[str, bytes] | None:
         """A manifest's media type and bytes."""
         return self._manifests.get((repository, name))
 
-    def blob(self, repository: str, digest: str) -> Blob | None:
-        """A blob, in memory or in a file."""
+    def blob(self, repository: str, digest: str) -> bytes | None:
+        """A blob's bytes."""
         return self._blobs.get((repository, digest))
 
     def tags(self, repository: str) -> list[str] | None:

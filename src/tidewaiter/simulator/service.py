@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
-
-_Registry_co = TypeVar("_Registry_co", covariant=True)
+from typing import Any, Protocol
 
 Arguments = Mapping[str, Any]
 """What an operation is asked, named as in the API: nested in JSON, flat in query services (`Tags.member.1.Key`)."""
@@ -88,23 +86,3 @@ class Clock:
         """Makes it this time now; it goes on from there. `now` has a zone."""
         with self._lock:
             self._offset = now - datetime.now(UTC)
-
-
-class Registries(Protocol[_Registry_co]):
-    """All registries of the cloud, as the front needs them: `ecr.SimulatedRegistries(clock, gate)`.
-
-    They listen from the start, on ports of their own, until `close`.
-    """
-
-    @property
-    def services(self) -> Mapping[str, Service]:
-        """The services by the name that requests are signed for: `ecr`, `ecr-public`."""
-        ...
-
-    def registry(self, account: str, region: str) -> _Registry_co:
-        """The registry of an account in a region, made when first asked for."""
-        ...
-
-    def close(self) -> None:
-        """Ends all that listens."""
-        ...
