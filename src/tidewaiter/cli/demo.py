@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidewaiter.simulator.demonstration_organization import Demonstration
 
 _MADE = (
-    "An AWS on this machine: an organization of seven accounts, registries in three regions, some dozen small images.",
+    "An AWS on this machine: an organization of seven accounts, registries in three regions, some 30 small images.",
     "One account lets nobody in, one is suspended; one image is archived, and one was damaged on its way.",
 )
 

@@ -21,7 +21,7 @@ _COMMANDS = {
     "ecr": "Scan or list the registries of AWS accounts.",
     "org": "Scan or list those of a whole AWS organization.",
     "db": "Build and inspect the advisory database.",
-    "demo": "Scan two images made on the spot.",
+    "demo": "Scan an AWS organization simulated on this machine.",
 }
 
 

@@ -64,7 +64,7 @@ class _Cargo:
 
 
 def populate(cloud: SimulatedAws) -> Demonstration:
-    """Makes the organization in an empty cloud: six accounts, their roles, and their registries in three regions."""
+    """Makes the organization in an empty cloud: seven accounts, their roles, and their registries in three regions."""
     management = cloud.account("harbour-authority", id="100000000001", regions=("us-east-1", "eu-central-1"))
     lister = management.role(
         MANAGEMENT_ROLE, trust=trusting("100000000002"), policy=_allowed(Holder.MANAGEMENT, Holder.REGISTRY)
