@@ -130,7 +130,8 @@ class Fleet:
 
     def arguments(self, *more: str) -> list[str]:
         """The words after the command's name."""
-        return [*self.scan, "--db", str(self.database), "--store", str(self.store), *self.options, *more]
+        places = ("--db", str(self.database), "--store", str(self.store)) if "scan" in self.scan else ()
+        return [*self.scan, *places, *self.options, *more]
 
     @property
     def variables(self) -> dict[str, str]:
