@@ -4,6 +4,8 @@ import pytest
 
 from tidewaiter.cli.failures import failed
 from tidewaiter.errors import (
+    CloudDeniedError,
+    CloudError,
     LimitError,
     MalformedError,
     RegistryDeniedError,
@@ -26,6 +28,8 @@ def gap(error: Exception) -> Gap:
 @pytest.mark.parametrize(
     ("error", "stage", "why"),
     [
+        (CloudDeniedError("no"), Stage.REGISTRY, Why.DENIED),
+        (CloudError("no"), Stage.REGISTRY, Why.UNREACHABLE),
         (RegistryDeniedError("no"), Stage.REGISTRY, Why.DENIED),
         (RegistryError("no"), Stage.REGISTRY, Why.UNREACHABLE),
         (LimitError("much", limit="layers"), Stage.IMAGE, Why.LIMIT),

@@ -1,41 +1,18 @@
 """A target that fails becomes an inventory that says so, and the others go on."""
 
-from dataclasses import fields
-
 from tidewaiter.cli.streams import confess, say
-from tidewaiter.errors import (
-    LimitError,
-    MalformedError,
-    RegistryDeniedError,
-    RegistryError,
-    SourceError,
-    TidewaiterError,
-    UnsupportedError,
-    UsageError,
-)
-from tidewaiter.image.limits import Limits
+from tidewaiter.errors import LimitError, RegistryError, SourceError, TidewaiterError, UnsupportedError, UsageError
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import ImageIdentity
 from tidewaiter.model.package import Inventory
-
-_REASONS: tuple[tuple[type[TidewaiterError], Stage, Why], ...] = (
-    (RegistryDeniedError, Stage.REGISTRY, Why.DENIED),
-    (RegistryError, Stage.REGISTRY, Why.UNREACHABLE),
-    (LimitError, Stage.IMAGE, Why.LIMIT),
-    (MalformedError, Stage.IMAGE, Why.MALFORMED),
-    (UnsupportedError, Stage.IMAGE, Why.UNSUPPORTED),
-    (SourceError, Stage.SOURCE, Why.NOT_AN_IMAGE),
-    (UsageError, Stage.SOURCE, Why.NOT_AN_IMAGE),
-)
-_SETTABLE = frozenset(field.name for field in fields(Limits))
+from tidewaiter.scan.failures import advised, reason
 
 
 def failed(identity: ImageIdentity, error: Exception) -> Inventory:
     """An inventory that holds nothing but the failure, which is told on stderr too."""
     match error:
-        case LimitError() if error.limit in _SETTABLE and not error.advice:
-            advice = f"Raise the ceiling with --limit {error.limit}=…"
-            told: TidewaiterError = LimitError(error.what, limit=error.limit, where=error.where, advice=advice)
+        case LimitError():
+            told: TidewaiterError = advised(error)
         case RegistryError() if _is_bare_word(identity.reference):
             advice = f"{error.advice} If a file or folder was meant: there is none of this name.".lstrip()
             told = type(error)(error.what, where=error.where, advice=advice, retry=error.retry)
@@ -67,5 +44,4 @@ def _named(error: TidewaiterError, target: str) -> str:
 def _reason(told: TidewaiterError, error: Exception) -> tuple[Stage, Why]:
     if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
         return Stage.SOURCE, Why.DENIED
-    known = ((stage, why) for kind, stage, why in _REASONS if isinstance(told, kind))
-    return next(known, (Stage.IMAGE, Why.MALFORMED))
+    return (Stage.SOURCE, Why.NOT_AN_IMAGE) if isinstance(told, UsageError) else reason(told)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tidewaiter.errors import CloudDeniedError, CloudError, MalformedError, TidewaiterError, UnsupportedError
 from tidewaiter.fleet.classify import Verdict, by_manifest, schema_1
-from tidewaiter.image.limits import Limits
+from tidewaiter.image.limits import Limits, how_to_raise
 from tidewaiter.image.manifest import read_document
 from tidewaiter.model.cloud import ManifestAnswer
 from tidewaiter.model.fleet import Kind, Outcome, State
@@ -38,7 +38,7 @@ def document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, wher
         return _unanswered(digest, answer or ManifestAnswer())
     if len(answer.content) > limits.manifest_bytes:
         what = f"It has {len(answer.content)} bytes, more than {limits.manifest_bytes}."
-        return _failed(digest, Why.LIMIT, f"{what} Raise the ceiling with --limit manifest_bytes=…")
+        return _failed(digest, Why.LIMIT, f"{what} {how_to_raise('manifest_bytes')}")
     found = hashlib.new(digest.algorithm, answer.content).hexdigest()
     if found != digest.hex:
         return _failed(digest, Why.MALFORMED, f"Wrong digest: its bytes have {digest.algorithm}:{found}.")

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Protocol
 
 from tidewaiter.fleet.desk import Desk
-from tidewaiter.fleet.failures import failure
 from tidewaiter.fleet.messages import KeptLayer, ReadLayer, Refused, Result
 from tidewaiter.fleet.origins import Origins
 from tidewaiter.fleet.pool import Pool
@@ -17,6 +16,7 @@ from tidewaiter.inventory.catalog import FINGERPRINT
 from tidewaiter.model.cloud import Repository
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.image import Descriptor, Digest, Layer
+from tidewaiter.scan.failures import failure
 from tidewaiter.scan.shelf import LayerShelf
 
 _RECENT_BYTES = 64 << 20

@@ -12,7 +12,6 @@ from typing import Self
 from tidewaiter.aws.registries import RegistryApi
 from tidewaiter.errors import MalformedError
 from tidewaiter.fleet.desk import Desk
-from tidewaiter.fleet.failures import failure
 from tidewaiter.fleet.layer_stock import LayerStock
 from tidewaiter.fleet.messages import FoldImage, ReadImage, Refused, Result
 from tidewaiter.fleet.origins import Origins
@@ -26,6 +25,7 @@ from tidewaiter.model.cloud import Download, Registry, Repository
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.image import Digest, Manifest, Platform
 from tidewaiter.model.package import Inventory
+from tidewaiter.scan.failures import failure
 from tidewaiter.scan.shelf import LayerShelf
 
 __all__ = ["LayerShelf", "Looked", "Looker", "PulledImage"]

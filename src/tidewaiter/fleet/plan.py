@@ -11,6 +11,7 @@ from itertools import chain
 
 from tidewaiter.fleet.classify import Verdict, by_descriptor, by_listing
 from tidewaiter.fleet.filters import Filters, Wishes, left_out
+from tidewaiter.image.limits import how_to_raise
 from tidewaiter.image.selection import INDEX_TYPES, Leaf, PlatformError, Wanted, choose
 from tidewaiter.model.cloud import ImageDetail
 from tidewaiter.model.fleet import Kind, Outcome, State
@@ -183,7 +184,7 @@ class Plan:
         return lines
 
     def _give_up(self, index: Digest, what: str, limit: str) -> Sequence[_Line]:
-        detail = f"{what}. Raise the ceiling with --limit {limit}=…"
+        detail = f"{what}. {how_to_raise(limit)}"
         outcome = Outcome(state=State.FAILED, why=Why.LIMIT, detail=detail)
         self.learn(index, Verdict(kind=Kind.INDEX, outcome=outcome))
         self._children.pop(index)

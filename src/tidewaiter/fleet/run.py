@@ -11,7 +11,6 @@ from typing import Protocol
 
 from tidewaiter.aws.registries import Found, Place, RegistryApi
 from tidewaiter.errors import CloudError, StoreError
-from tidewaiter.fleet.failures import failure
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.lanes import Lanes
 from tidewaiter.fleet.listing import listing, names, refusal, repository_left_out
@@ -24,6 +23,7 @@ from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Lost, Passed, Registry, Repository
 from tidewaiter.model.fleet import AccountCoverage
 from tidewaiter.model.gap import Gap, Why
+from tidewaiter.scan.failures import failure
 from tidewaiter.store.store import Store
 
 _UNDER_WAY = 8

@@ -17,7 +17,6 @@ from typing import BinaryIO
 
 from tidewaiter.errors import MalformedError, RegistryDeniedError, RegistryError
 from tidewaiter.fleet.blob_host import BlobHost
-from tidewaiter.fleet.failures import failure
 from tidewaiter.fleet.messages import (
     Address,
     FoldImage,
@@ -47,6 +46,7 @@ from tidewaiter.inventory.walk import Interest
 from tidewaiter.model.cloud import Download
 from tidewaiter.model.image import Descriptor, Digest, Manifest
 from tidewaiter.scan import look
+from tidewaiter.scan.failures import failure
 from tidewaiter.scan.reading import Reading
 from tidewaiter.scan.shelf import lasting
 

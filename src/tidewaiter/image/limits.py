@@ -1,6 +1,6 @@
 """The ceilings that keep memory, disk and time bounded, whatever an image does. Every one can be set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 _KIB = 1 << 10
 _MIB = 1 << 20
@@ -52,3 +52,11 @@ class Limits:
     looked_bytes: int = 8 * _GIB
     inventory_bytes: int = 256 * _MIB
     roots: int = 1_000
+
+
+_SETTABLE = frozenset(field.name for field in fields(Limits))
+
+
+def how_to_raise(limit: str) -> str:
+    """The sentence that says how this ceiling is raised; "" for one that is none of `Limits`."""
+    return f"Raise the ceiling with --limit {limit}=…" if limit in _SETTABLE else ""

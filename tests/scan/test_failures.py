@@ -13,9 +13,9 @@ from tidewaiter.errors import (
     StoreError,
     UnsupportedError,
 )
-from tidewaiter.fleet.failures import failure
 from tidewaiter.image.assembly import NotAnImageError
 from tidewaiter.model.gap import Stage, Why
+from tidewaiter.scan.failures import failure
 
 
 @pytest.mark.parametrize(

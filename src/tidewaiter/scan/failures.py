@@ -1,7 +1,5 @@
 """Why an image or a layer could not be looked at, as the gap that reports print."""
 
-from dataclasses import fields
-
 from tidewaiter.errors import (
     CloudDeniedError,
     CloudError,
@@ -13,7 +11,7 @@ from tidewaiter.errors import (
     TidewaiterError,
     UnsupportedError,
 )
-from tidewaiter.image.limits import Limits
+from tidewaiter.image.limits import how_to_raise
 from tidewaiter.model.gap import Gap, Stage, Why
 
 _REASONS: tuple[tuple[type[Exception], Stage, Why], ...] = (
@@ -27,20 +25,30 @@ _REASONS: tuple[tuple[type[Exception], Stage, Why], ...] = (
     (SourceError, Stage.SOURCE, Why.NOT_AN_IMAGE),
     (MemoryError, Stage.IMAGE, Why.LIMIT),
 )
-_SETTABLE = frozenset(field.name for field in fields(Limits))
 
 
 def failure(error: Exception, subject: str) -> Gap:
     """The gap that an error leaves; `subject` is what could not be looked at."""
-    known = ((stage, why) for kind, stage, why in _REASONS if isinstance(error, kind))
-    stage, why = next(known, (Stage.IMAGE, Why.MALFORMED))
+    stage, why = reason(error)
     return Gap(stage=stage, why=why, subject=subject, detail=_told(error).removeprefix(f"{subject}: "))
+
+
+def reason(error: Exception) -> tuple[Stage, Why]:
+    """Where on the way the error happened, and which kind of gap it is."""
+    known = ((stage, why) for kind, stage, why in _REASONS if isinstance(error, kind))
+    return next(known, (Stage.IMAGE, Why.MALFORMED))
+
+
+def advised(error: LimitError) -> LimitError:
+    """The error with advice on how to raise its ceiling, unless it has other advice or nobody can raise it."""
+    advice = error.advice or how_to_raise(error.limit)
+    return LimitError(error.what, limit=error.limit, where=error.where, advice=advice)
 
 
 def _told(error: Exception) -> str:
     match error:
-        case LimitError() if error.limit in _SETTABLE and not error.advice:
-            return f"{error}. Raise the ceiling with --limit {error.limit}=…"
+        case LimitError():
+            return str(advised(error))
         case TidewaiterError():
             return str(error)
         case MemoryError():
