@@ -35,7 +35,8 @@ class Origin:
     """Manifests, and addresses of blobs, of one registry. Thread-safe; close it after use.
 
     ECR's own API is asked first; where it refuses, or does not know a blob (as may be with configurations), the
-    registry's Docker API. If that does not help, the first error counts: it names the permission that is missing.
+    registry's Docker API. If that does not help, the first error counts, or the first that names a permission that is
+    missing.
     """
 
     def __init__(self, api: RegistryApi, *, waiting: Waiting | None = None) -> None:
@@ -60,8 +61,8 @@ class Origin:
         self._remember(repository, error)
         try:
             return self._docker.download(repository, digest)
-        except (CloudError, RegistryError, MalformedError):
-            raise error from None
+        except (CloudError, RegistryError, MalformedError) as another:
+            raise _telling(error, another) from None
 
     def manifest(self, repository: str, digest: Digest, *, ceiling: int) -> tuple[bytes, str]:
         """The manifest of a digest: its bytes, not verified, and its media type. Raises CloudError and LimitError."""
@@ -76,8 +77,8 @@ class Origin:
             raise error
         try:
             return self._docker.manifest(repository, "", digest, ceiling)
-        except (CloudError, RegistryError, MalformedError):
-            raise error from None
+        except (CloudError, RegistryError, MalformedError) as another:
+            raise _telling(error, another) from None
 
     def tagged(self, repository: str, tag: str, *, ceiling: int) -> tuple[bytes, str]:
         """The manifest that a tag names now, under the same terms.
@@ -207,6 +208,13 @@ class _Logins:
 
     def troubles(self) -> tuple[str, ...]:
         return ()
+
+
+def _telling(first: CloudError, second: Exception) -> CloudError:
+    """Of the errors of both ways the one that says what to allow, if one does."""
+    if isinstance(second, CloudDeniedError) and not isinstance(first, CloudDeniedError):
+        return second
+    return first
 
 
 def _as_registry_error(error: CloudError) -> RegistryError:
