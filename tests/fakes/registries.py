@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from tidewaiter.aws.registries import Place, RegistryApi
 from tidewaiter.errors import CloudDeniedError, CloudError
-from tidewaiter.fleet.looker import LayerShelf, Looked, PulledImage
+from tidewaiter.fleet.looker import Looked, PulledImage
 from tidewaiter.fleet.watcher import Thing, Watcher
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.manifest import read_config, read_document
@@ -18,6 +18,7 @@ from tidewaiter.model.cloud import Account, Authorization, Download, ImageDetail
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Digest, ImageIdentity, Layer, Manifest
 from tidewaiter.model.package import Inventory, Location, Package
+from tidewaiter.scan.shelf import LayerShelf
 from tidewaiter.simulator.images import Built
 
 ACCOUNT = Account(id="111111111111", name="shop")

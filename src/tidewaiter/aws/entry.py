@@ -7,11 +7,12 @@ from functools import partial
 from tidewaiter.aws import hosts
 from tidewaiter.aws.ecr import Ecr
 from tidewaiter.aws.ecr_public import EcrPublic, public_registry
+from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.principal import Principal
 from tidewaiter.aws.regions import EnabledRegions, enabled_regions, is_optional
 from tidewaiter.aws.registries import Found, Place
 from tidewaiter.aws.steps import Step, Stepped
-from tidewaiter.errors import CloudDeniedError, CloudError
+from tidewaiter.errors import CloudError
 from tidewaiter.model.cloud import Account, Lost, Passed, Registry
 from tidewaiter.model.gap import Gap, Stage, Why
 
@@ -126,9 +127,3 @@ def private_registry(account: str, region: str, partition: str) -> Registry:
 def named(account: Account) -> str:
     """An account as people know it: its number, and its name where that is known."""
     return f"account {account.id} ({account.name})" if account.name else f"account {account.id}"
-
-
-def gap_of(error: CloudError, subject: str, *, stage: Stage = Stage.DISCOVERY, before: str = "") -> Gap:
-    """The gap that an error leaves."""
-    why = Why.DENIED if isinstance(error, CloudDeniedError) else Why.UNREACHABLE
-    return Gap(stage=stage, why=why, subject=subject, detail=f"{before}{error}")

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from tidewaiter.errors import CloudDeniedError, CloudError, MalformedError, TidewaiterError, UnsupportedError
+from tidewaiter.errors import CloudError, MalformedError, UnsupportedError
 from tidewaiter.fleet.classify import Verdict, by_manifest, schema_1
 from tidewaiter.image.limits import Limits, how_to_raise
 from tidewaiter.image.manifest import read_document
@@ -11,6 +11,7 @@ from tidewaiter.model.cloud import ManifestAnswer
 from tidewaiter.model.fleet import Kind, Outcome, State
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Descriptor, Digest, Index
+from tidewaiter.scan.failures import reason
 
 _ABSENT = frozenset({"ImageNotFound", "ImageInaccessible"})
 _DENIED = "UpstreamAccessDenied"
@@ -52,12 +53,8 @@ def document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, wher
 
 def refused(digest: Digest, error: CloudError) -> Document:
     """A manifest that could not be asked for."""
-    return _failed(digest, why_unanswered(error), str(error))
-
-
-def why_unanswered(error: TidewaiterError) -> Why:
-    """Whether a neighbour refused, or did not answer."""
-    return Why.DENIED if isinstance(error, CloudDeniedError) else Why.UNREACHABLE
+    _, why = reason(error)
+    return _failed(digest, why, str(error))
 
 
 def _read(digest: Digest, answer: ManifestAnswer, where: str) -> Document:

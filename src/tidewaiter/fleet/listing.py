@@ -3,12 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.registries import RegistryApi
-from tidewaiter.errors import CloudDeniedError, CloudError
+from tidewaiter.errors import CloudError
 from tidewaiter.fleet.filters import Filters
 from tidewaiter.model.cloud import ImageDetail, Repository
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Digest
+
+REGISTRIES_AT_ONCE = 16
+"""Registries that are listed at the same time."""
+
+REPOSITORIES_AT_ONCE = 4
+"""Repositories of one registry that are listed at the same time."""
 
 _GONE = "RepositoryNotFoundException"
 
@@ -52,14 +59,8 @@ def listing(api: RegistryApi, repository: Repository) -> Listing:
     except CloudError as error:
         if error.code == _GONE:
             return Listing(gone=True)
-        return Listing(details=tuple(_once(details)), gap=refusal(str(repository), error))
+        return Listing(details=tuple(_once(details)), gap=gap_of(error, str(repository)))
     return Listing(details=tuple(_once(details)))
-
-
-def refusal(subject: str, error: CloudError) -> Gap:
-    """The gap that an unanswered listing leaves."""
-    why = Why.DENIED if isinstance(error, CloudDeniedError) else Why.UNREACHABLE
-    return Gap(stage=Stage.DISCOVERY, why=why, subject=subject, detail=str(error))
 
 
 def _once(details: Iterable[ImageDetail]) -> Iterable[ImageDetail]:

@@ -23,28 +23,26 @@ from tidewaiter.image.manifest import read_document
 from tidewaiter.inventory.encoding import decode_inventory
 from tidewaiter.model.cloud import Download, Registry, Repository
 from tidewaiter.model.gap import Gap
-from tidewaiter.model.image import Digest, Manifest, Platform
+from tidewaiter.model.image import Digest, Manifest
 from tidewaiter.model.package import Inventory
 from tidewaiter.scan.failures import failure
 from tidewaiter.scan.shelf import LayerShelf
-
-__all__ = ["LayerShelf", "Looked", "Looker", "PulledImage"]
 
 _THREADS = 16  # they wait for AWS and for the store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledImage:
-    """An image whose manifest is here.
+    """An image whose manifest is here; `tags` are its names in the registry.
 
-    `platform` is what its index says of it; `tags` are its names in the registry.
+    What an index says of its platform is not told: the inventory holds wherever the image stands, and another index may
+    say something else.
     """
 
     repository: Repository
     digest: Digest
     manifest: bytes
     media_type: str = ""
-    platform: Platform | None = None
     tags: tuple[str, ...] = ()
 
     @property
@@ -206,7 +204,6 @@ class _Look:
             digest=image.digest,
             manifest=image.manifest,
             media_type=image.media_type,
-            platform=image.platform,
             tags=image.tags,
             config=config,
             layers=tuple(self._layers.items()),

@@ -9,21 +9,22 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
 
+from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.registries import Found, Place, RegistryApi
 from tidewaiter.errors import CloudError, StoreError
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.lanes import Lanes
-from tidewaiter.fleet.listing import listing, names, refusal, repository_left_out
-from tidewaiter.fleet.looker import LayerShelf, Looker
+from tidewaiter.fleet.listing import REGISTRIES_AT_ONCE, REPOSITORIES_AT_ONCE, listing, names, repository_left_out
+from tidewaiter.fleet.looker import Looker
 from tidewaiter.fleet.looks import Images, Looks
 from tidewaiter.fleet.repository import RepositoryRun, Voyage
-from tidewaiter.fleet.survey import PLACES, REPOSITORIES
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Lost, Passed, Registry, Repository
 from tidewaiter.model.fleet import AccountCoverage
 from tidewaiter.model.gap import Gap, Why
 from tidewaiter.scan.failures import failure
+from tidewaiter.scan.shelf import LayerShelf
 from tidewaiter.store.store import Store
 
 _UNDER_WAY = 8
@@ -124,7 +125,7 @@ class _Fleet:
 
     def enter_all(self, found: Iterable[Found]) -> None:
         """Everything that discovery comes upon; then nothing more will be wanted."""
-        self._lanes.each(found, self._enter, threads=PLACES)
+        self._lanes.each(found, self._enter, threads=REGISTRIES_AT_ONCE)
         self._voyage.images.close()
 
     def _enter(self, found: Found) -> None:
@@ -148,12 +149,15 @@ class _Fleet:
         voyage.watcher.count("registries", found=1)
 
         def refused(error: CloudError) -> None:
-            gap = refusal(registry.host, error)
+            gap = gap_of(error, registry.host)
             voyage.store.saw_registry(voyage.run, place.account.id, registry, [gap])
             voyage.watcher.note(gap.detail)
 
-        repositories = names(place.api, refused)
-        self._lanes.each(repositories, lambda name: self._go_over(place.api, number, name), threads=REPOSITORIES)
+        self._lanes.each(
+            names(place.api, refused),
+            lambda name: self._go_over(place.api, number, name),
+            threads=REPOSITORIES_AT_ONCE,
+        )
         voyage.watcher.count("registries", done=1)
 
     def _go_over(self, api: RegistryApi, registry: int, name: str) -> None:

@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.registries import Found, Place
 from tidewaiter.errors import CloudError
 from tidewaiter.fleet.filters import Filters
 from tidewaiter.fleet.lanes import Lanes
-from tidewaiter.fleet.listing import Listing, listing, names, refusal, repository_left_out
+from tidewaiter.fleet.listing import (
+    REGISTRIES_AT_ONCE,
+    REPOSITORIES_AT_ONCE,
+    Listing,
+    listing,
+    names,
+    repository_left_out,
+)
 from tidewaiter.fleet.plan import foreseen
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.model.cloud import Account, ImageDetail, Lost, Passed, Registry, Repository
 from tidewaiter.model.fleet import AccountCoverage, FleetImage, Outcome, RegistryCoverage, State
 from tidewaiter.model.gap import Gap, Why
-
-PLACES = 16
-"""Registries that are listed at the same time."""
-
-REPOSITORIES = 4
-"""Repositories of one registry that are listed at the same time."""
 
 _AHEAD = 64  # repositories that are listed and not yet taken
 _POLL = 0.5  # seconds between looks whether the survey was given up
@@ -107,7 +109,7 @@ class Survey:
                 self._lanes.check()
 
     def _list_all(self) -> None:
-        self._lanes.each(self._found, self._enter, threads=PLACES)
+        self._lanes.each(self._found, self._enter, threads=REGISTRIES_AT_ONCE)
         self._give(None)
 
     def _give(self, images: Sequence[FleetImage] | None) -> None:
@@ -132,9 +134,10 @@ class Survey:
         self._watcher.count("registries", found=1)
 
         def refused(error: CloudError) -> None:
-            tally.gaps.append(refusal(tally.registry.host, error))
+            tally.gaps.append(gap_of(error, tally.registry.host))
 
-        self._lanes.each(names(place.api, refused), lambda name: self._read(place, name, tally), threads=REPOSITORIES)
+        repositories = names(place.api, refused)
+        self._lanes.each(repositories, lambda name: self._read(place, name, tally), threads=REPOSITORIES_AT_ONCE)
         self._watcher.count("registries", done=1)
 
     def _read(self, place: Place, name: str, tally: _Tally) -> None:
