@@ -11,9 +11,11 @@ import msgspec
 from botocore.credentials import Credentials, RefreshableCredentials
 
 from tidewaiter.aws import hops, hosts
+from tidewaiter.aws.answers import typed
 from tidewaiter.errors import CloudError
 from tidewaiter.model.cloud import RoleHop
 
+_ACTION = "sts:AssumeRole"
 _LONGEST_ADVISORY = 900.0
 _LONGEST_MANDATORY = 600.0
 
@@ -115,16 +117,14 @@ class AssumedRole:
 
     def _assume(self) -> _Granted:
         hop = self._hop
-        answer = msgspec.convert(
-            self._asker.sts(
-                "sts:AssumeRole",
-                hops.arguments(hop, policy=self._policy, chained=self._asker.is_role()),
-                region=self._region,
-                partition=hosts.parse_arn(hop.role_arn).partition,
-                resource=hop.role_arn,
-            ),
-            _Answer,
+        given = self._asker.sts(
+            _ACTION,
+            hops.arguments(hop, policy=self._policy, chained=self._asker.is_role()),
+            region=self._region,
+            partition=hosts.parse_arn(hop.role_arn).partition,
+            resource=hop.role_arn,
         )
+        answer = typed(given, _Answer, action=_ACTION)
         if answer.granted.expires <= self._now():
             advice = "This machine's clock is likely fast: set it right."
             raise CloudError("the new session has ended already", where=hop.role_arn, advice=advice)

@@ -15,6 +15,7 @@ from botocore.credentials import Credentials
 
 from tidewaiter.aws import hosts
 from tidewaiter.aws.ambient import AmbientCredentials, ambient_region
+from tidewaiter.aws.answers import typed
 from tidewaiter.aws.assumed import AssumedRole, utc_now
 from tidewaiter.aws.calls import Asked, Call
 from tidewaiter.aws.hops import check_hop, check_policy
@@ -25,6 +26,7 @@ from tidewaiter.aws.sessions import FEWEST_ATTEMPTS, THROTTLED, Clients, Pace, S
 from tidewaiter.errors import CloudError, TidewaiterError, UsageError
 from tidewaiter.model.cloud import Identity, RoleHop
 
+_WHO = "sts:GetCallerIdentity"
 _MOST_RENEWALS = 2
 _MOST_ROUNDS = 3
 _TOKENS = ("nextToken", "NextToken")
@@ -266,7 +268,7 @@ class Chain:
 
     def _refused(self, error: Exception, asked: Asked) -> TidewaiterError:
         principal = self._source.principal or (self._identity.arn if self._identity else "")
-        if not principal and code_of(error) in DENIED and asked.action != "sts:GetCallerIdentity":
+        if not principal and code_of(error) in DENIED and asked.action != _WHO:
             principal = self._principal()
         asked = replace(asked, principal=principal, account=asked.account or self.account)
         return refusal(error, asked, secrets=self.secrets)
@@ -297,7 +299,7 @@ class Chain:
         return self._identity.partition if self._identity else ""
 
     def _ambient_identity(self) -> Identity:
-        caller = msgspec.convert(self.sts("sts:GetCallerIdentity"), _Caller)
+        caller = typed(self.sts(_WHO), _Caller, action=_WHO)
         return self._identified(caller.arn, caller.account)
 
     def _role_identity(self) -> Identity:

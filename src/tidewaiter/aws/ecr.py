@@ -15,7 +15,7 @@ import msgspec
 from tidewaiter.aws import hosts
 from tidewaiter.aws.answers import typed
 from tidewaiter.aws.docker_login import AuthorizationData, login
-from tidewaiter.aws.listing import PAGE, image_details, repository_names
+from tidewaiter.aws.listing import PAGE, image_details, only_digest, repository_names
 from tidewaiter.aws.principal import Principal
 from tidewaiter.errors import CloudError
 from tidewaiter.model.cloud import Authorization, Download, ImageDetail, ManifestAnswer, Registry
@@ -105,11 +105,7 @@ class Ecr:
     def resolve(self, repository: str, tag: str) -> Digest:
         """The manifest that a tag names now. The image is not pulled, so nothing is synchronised or converted."""
         answer = self._ask(_IMAGES, repository, {"imageIds": [{"imageTag": tag}]})
-        found = next(image_details((answer,), action=_IMAGES), None)
-        if found is None:
-            where = f"{self._registry.host}/{repository}:{tag}"
-            raise CloudError("the registry has no such image", where=where, code="ImageNotFoundException")
-        return found.digest
+        return only_digest(answer, action=_IMAGES, where=f"{self._registry.host}/{repository}:{tag}")
 
     def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:
         """The manifests of these digests, 100 a call: an answer for each, not verified.

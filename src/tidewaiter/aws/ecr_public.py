@@ -11,10 +11,9 @@ import msgspec
 from tidewaiter.aws import hosts
 from tidewaiter.aws.answers import typed
 from tidewaiter.aws.docker_login import AuthorizationData, login
-from tidewaiter.aws.listing import PAGE, image_details, repository_names
+from tidewaiter.aws.listing import PAGE, image_details, only_digest, repository_names
 from tidewaiter.aws.principal import Principal
 from tidewaiter.aws.public_host import PublicHost
-from tidewaiter.errors import CloudError
 from tidewaiter.model.cloud import Authorization, Download, ImageDetail, ManifestAnswer, Registry
 from tidewaiter.model.image import Digest
 
@@ -71,11 +70,7 @@ class EcrPublic:
         """The manifest that a tag names now."""
         asked = self._of(repository, imageIds=[{"imageTag": tag}])
         answer = self._chain.call(*_WHERE, _IMAGES, asked, resource=self._arn(repository))
-        found = next(image_details((answer,), action=_IMAGES), None)
-        if found is None:
-            where = f"{self._registry.host}/{repository}:{tag}"
-            raise CloudError("the registry has no such image", where=where, code="ImageNotFoundException")
-        return found.digest
+        return only_digest(answer, action=_IMAGES, where=f"{self._registry.host}/{repository}:{tag}")
 
     def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:
         """The manifests of these digests, one request each: an answer for each, not verified."""

@@ -65,6 +65,14 @@ def image_details(pages: Iterable[Mapping[str, Any]], *, action: str) -> Iterato
             yield _detail(image, action)
 
 
+def only_digest(answer: Mapping[str, Any], *, action: str, where: str) -> Digest:
+    """The digest of the one image that DescribeImages was asked for. Raises CloudError where there is none."""
+    found = next(image_details((answer,), action=action), None)
+    if found is None:
+        raise CloudError("the registry has no such image", where=where, code="ImageNotFoundException")
+    return found.digest
+
+
 def digest(text: str, *, action: str) -> Digest:
     """The digest that AWS wrote. Raises CloudError for what is none."""
     try:

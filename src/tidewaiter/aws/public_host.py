@@ -95,17 +95,14 @@ class PublicHost:
         """The host's answer, after it was shown the login that it asked for."""
         shown = self._authorization
         answer = self._send(self.endpoint + path, headers, shown, whole=whole)
-        if (
-            answer.status == HTTPStatus.FORBIDDEN and shown
-        ):  # it may have expired; without it the host says what it asks
+        if answer.status == HTTPStatus.FORBIDDEN and shown:
+            # It may have expired; without it the host says what it asks.
             answer = self._send(self.endpoint + path, headers, "", whole=whole)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         answer = self._send(self.endpoint + path, headers, self._renewed(answer, shown), whole=whole)
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise CloudDeniedError(
-                "the registry refuses the login that ECR Public gave", where=self._host, code="Unauthorized"
-            )
+            raise self._denied()
         return answer
 
     def _renewed(self, refusal: _Answer, shown: str) -> str:
@@ -131,9 +128,7 @@ class PublicHost:
 
     def _token(self, answer: _Answer) -> str:
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise CloudDeniedError(
-                "the registry refuses the login that ECR Public gave", where=self._host, code="Unauthorized"
-            )
+            raise self._denied()
         try:
             given = msgspec.json.decode(answer.body, type=_Token)
         except msgspec.DecodeError:
@@ -142,6 +137,10 @@ class PublicHost:
         if not token:
             raise CloudError(f"the registry gives no token (HTTP {answer.status})", where=self._host)
         return token
+
+    def _denied(self) -> CloudDeniedError:
+        what = "the registry refuses the login that ECR Public gave"
+        return CloudDeniedError(what, where=self._host, code="Unauthorized")
 
     def _send(self, url: str, headers: Mapping[str, str], authorization: str, *, whole: bool) -> _Answer:
         """The answer to one request, which is repeated while its trouble is of the kind that passes."""
