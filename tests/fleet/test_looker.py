@@ -200,12 +200,12 @@ def test_a_manifest_that_is_not_its_digest_s_is_refused(processes: Fleet) -> Non
     assert "wrong digest" in looked.failure.detail
 
 
-def test_tags_and_platform_are_those_that_the_registry_says(processes: Fleet) -> None:
-    image = replace(processes.push(IMAGES["like Debian"]), tags=("1", "2"), platform=Platform("linux", "arm64", "v8"))
+def test_tags_are_those_that_the_registry_says_and_the_platform_is_the_image_s_own(processes: Fleet) -> None:
+    image = replace(processes.push(IMAGES["of another platform"]), tags=("1", "2"))
     (looked,) = processes.look(image)
     assert looked.inventory is not None
     assert looked.inventory.image.tags == ("1", "2")
-    assert looked.inventory.image.platform == Platform("linux", "arm64", "v8")
+    assert looked.inventory.image.platform == Platform("windows", "arm64")
     assert looked.inventory.image.reference == f"{image.repository}@{image.digest}"
 
 

@@ -5,7 +5,7 @@ import msgspec
 from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Download
 from tidewaiter.model.gap import Gap
-from tidewaiter.model.image import Digest, Layer, Platform
+from tidewaiter.model.image import Digest, Layer
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -29,7 +29,6 @@ class FoldImage(msgspec.Struct, frozen=True, tag=True):
     digest: Digest
     manifest: bytes
     media_type: str
-    platform: Platform | None
     tags: tuple[str, ...]
     config: Download
     layers: tuple[tuple[Digest, bytes], ...]

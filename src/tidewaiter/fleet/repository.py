@@ -154,7 +154,6 @@ class RepositoryRun:
             digest=entry.digest,
             manifest=read.content,
             media_type=read.media_type,
-            platform=entry.platform,
             tags=entry.tags,
         )
         self._ledger.await_one()

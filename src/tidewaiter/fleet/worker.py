@@ -225,7 +225,7 @@ def _fold(task: FoldImage, blobs: Blobs, limits: Limits) -> ReadImage:
     blobs.known[manifest.config.digest] = task.config
     assembly = Assembly(target=where, content=blobs, wanted=Wanted(every=True), limits=limits)
     given = _Given(dict(task.layers), [])
-    inventory = look(assembly.image(manifest, task.platform, task.tags), limits=limits, shelf=given)
+    inventory = look(assembly.image(manifest, None, task.tags), limits=limits, shelf=given)
     return ReadImage(encode_inventory(inventory), tuple(given.read))
 
 
