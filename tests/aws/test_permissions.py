@@ -22,7 +22,7 @@ from tidewaiter.aws.permissions import (
 from tidewaiter.errors import UsageError
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
-_READING = ("Get", "List", "Describe", "BatchGet")
+_READING = ("Get", "List", "Describe", "BatchGet", "Simulate")
 
 
 def test_each_action_stands_once_for_each_feature() -> None:
@@ -70,10 +70,21 @@ def test_a_session_policy_allows_what_reading_a_registry_needs_and_no_more(parti
     allowed: set[str] = set()
     for each in json.loads(session_policy(partition))["Statement"]:
         allowed |= {each["Action"]} if isinstance(each["Action"], str) else set(each["Action"])
-    held = {each.action for each in PERMISSIONS if each.held_by is Holder.REGISTRY}
+    reading = [each for each in PERMISSIONS if each.feature is not Feature.DOCTOR]
+    held = {each.action for each in reading if each.held_by is Holder.REGISTRY}
     public = {each.action for each in PERMISSIONS if each.feature is Feature.PUBLIC}
     assert allowed == (held if partition == "aws" else held - public)
     assert not any(action.startswith(("organizations:", "sts:Assume")) for action in allowed)
+
+
+def test_the_doctors_own_session_may_ask_what_only_the_doctor_asks() -> None:
+    statements = json.loads(session_policy("aws", (Feature.DOCTOR,)))["Statement"]
+    allowed = {
+        action
+        for each in statements
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+    assert allowed == {each.action for each in PERMISSIONS if each.feature is Feature.DOCTOR}
 
 
 def test_a_session_policy_covers_the_repositories_that_are_pulled_from() -> None:
@@ -105,6 +116,7 @@ def test_every_scope_is_a_pattern_of_resources() -> None:
     assert {scope: pattern(scope, "aws-cn") for scope in Scope} == {
         Scope.ANY: "*",
         Scope.ROLE: "arn:aws-cn:iam::*:role/*",
+        Scope.POLICY: "arn:aws-cn:iam::*:policy/*",
         Scope.REPOSITORY: "arn:aws-cn:ecr:*:*:repository/*",
         Scope.PUBLIC_REPOSITORY: "arn:aws-cn:ecr-public::*:repository/*",
     }

@@ -26,6 +26,7 @@ class Feature(StrEnum):
     PULLING = "pulling"
     DOCKER_PULLING = "docker-pulling"
     PUBLIC = "public"
+    DOCTOR = "doctor"
 
 
 class Scope(StrEnum):
@@ -33,6 +34,7 @@ class Scope(StrEnum):
 
     ANY = "any"
     ROLE = "role"
+    POLICY = "policy"
     REPOSITORY = "repository"
     PUBLIC_REPOSITORY = "public-repository"
 
@@ -93,6 +95,17 @@ def _public(action: str, why: str, *, resource: Scope = Scope.PUBLIC_REPOSITORY,
     )
 
 
+def _doctor(action: str, why: str, *, resource: Scope = Scope.ROLE) -> Permission:
+    return Permission(
+        feature=Feature.DOCTOR,
+        action=action,
+        resource=resource,
+        held_by=Holder.REGISTRY,
+        why=f"to tell, by `iam doctor`, {why}; without it that is not told",
+        optional=True,
+    )
+
+
 PERMISSIONS: Final[tuple[Permission, ...]] = (
     Permission(
         feature=Feature.IDENTITY,
@@ -148,10 +161,24 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         resource=Scope.ANY,
         implied=True,
     ),
+    _doctor(
+        "ecr:ListPullTimeUpdateExclusions",
+        "whether its pulls move the time of the last pull",
+        resource=Scope.ANY,
+    ),
+    _doctor("iam:GetRole", "whom its own role trusts"),
+    _doctor("iam:ListRolePolicies", "what its own role may do beyond need"),
+    _doctor("iam:GetRolePolicy", "what its own role may do beyond need"),
+    _doctor("iam:ListAttachedRolePolicies", "what its own role may do beyond need"),
+    _doctor("iam:GetPolicy", "what its own role may do beyond need", resource=Scope.POLICY),
+    _doctor("iam:GetPolicyVersion", "what its own role may do beyond need", resource=Scope.POLICY),
+    _doctor("iam:SimulatePrincipalPolicy", "which kind of policy is to blame for a refusal"),
 )
 
 _CALLS: Final = frozenset(permission.action for permission in PERMISSIONS if not permission.implied)
-_READERS: Final = (Feature.REGIONS, Feature.LISTING, Feature.PULLING, Feature.DOCKER_PULLING, Feature.PUBLIC)
+
+READERS: Final = (Feature.REGIONS, Feature.LISTING, Feature.PULLING, Feature.DOCKER_PULLING, Feature.PUBLIC)
+"""What sessions that read registries are for."""
 
 
 def is_listed(action: str) -> bool:
@@ -164,13 +191,13 @@ def statement(actions: Iterable[str], resources: Iterable[str]) -> Mapping[str, 
     return {"Effect": "Allow", "Action": _one_or_list(actions), "Resource": _one_or_list(resources)}
 
 
-def session_policy(partition: str) -> str:
+def session_policy(partition: str, features: Iterable[Feature] = READERS) -> str:
     """The policy of a session that reads registries: whoever got hold of it could do nothing else.
 
     At most LONGEST_SESSION_POLICY characters of JSON. Raises UsageError for a partition that is not known.
     """
     known = hosts.partition(partition)
-    features = [feature for feature in _READERS if feature is not Feature.PUBLIC or known.id == hosts.DEFAULT_PARTITION]
+    features = [feature for feature in features if feature is not Feature.PUBLIC or known.id == hosts.DEFAULT_PARTITION]
     by_scope: dict[Scope, list[str]] = {}
     for permission in PERMISSIONS:
         if permission.feature in features:
@@ -186,6 +213,8 @@ def pattern(scope: Scope, partition: str) -> str:
             return "*"
         case Scope.ROLE:
             return f"arn:{partition}:iam::*:role/*"
+        case Scope.POLICY:
+            return f"arn:{partition}:iam::*:policy/*"
         case Scope.REPOSITORY:
             return f"arn:{partition}:ecr:*:*:repository/*"
         case Scope.PUBLIC_REPOSITORY:
