@@ -3,18 +3,31 @@
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from fakes.holds import HeldBlobs
 from fleet_commands import Ended, Fleet, Running, gone
+from tidewaiter.simulator.aws import SimulatedAws
+from tidewaiter.simulator.demonstration_organization import populate
 
 WITHOUT_REFUSAL = ("--exclude-account", "100000000006")
 STOPPED = "tidewaiter: stopped before the end. What was looked through is kept: the same command goes on from there\n"
 
 
+@pytest.fixture(scope="module")
+def undisturbed_without_refusal(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """What a run says that is not told to stop."""
+    with SimulatedAws() as cloud:
+        fleet = Fleet.of(cloud, populate(cloud), tmp_path_factory.mktemp("undisturbed"), database)
+        return fleet.scanned(*WITHOUT_REFUSAL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(fleet: Fleet, number: signal.Signals) -> None:
+def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(
+    fleet: Fleet, undisturbed_without_refusal: Ended, number: signal.Signals
+) -> None:
     hold = HeldBlobs.of(fleet.cloud).hold_in_the_middle(at=100, after=12)
     running = fleet.started(*WITHOUT_REFUSAL)
     hold.wait(lambda: running.is_alive)
@@ -30,7 +43,7 @@ def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(fleet: Fleet, num
     assert kept
     assert not kept & fleet.fetched_since(fetched)
     assert again.report["run"]["continued"]
-    assert again.lasting == fleet.elsewhere().scanned(*WITHOUT_REFUSAL).lasting
+    assert again.lasting == undisturbed_without_refusal.lasting
 
 
 def test_the_whole_group_is_stopped_by_the_terminal_without_a_trace(fleet: Fleet) -> None:
