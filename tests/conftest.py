@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from tidewaiter.feeds.database import build
+from tidewaiter.simulator.demonstration import write_advisories
 
 # Properties are tried with the same examples on every run, so that a failure tells of the change and of nothing else;
 # TIDEWAITER_SEARCH=1 looks for new ones. How long an example takes depends on the machine's other work.
@@ -33,6 +34,15 @@ def real_database(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     path = tmp_path_factory.mktemp("real") / "advisories.db"
     build([shared / "advisories" / "osv"], path, warn=_unexpected)
     return path
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small advisory database, of what is in the images of the demonstration."""
+    folder = tmp_path_factory.mktemp("database")
+    built = folder / "advisories.db"
+    build([write_advisories(folder / "advisories")], built, warn=pytest.fail)
+    return built
 
 
 def _unexpected(message: str) -> None:

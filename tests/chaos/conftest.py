@@ -6,19 +6,8 @@ from pathlib import Path
 import pytest
 
 from fleet_commands import Ended, Fleet
-from tidewaiter.feeds.database import build
 from tidewaiter.simulator.aws import SimulatedAws
-from tidewaiter.simulator.demonstration import write_advisories
 from tidewaiter.simulator.demonstration_organization import populate
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The advisories about what is in the demonstration's images."""
-    folder = tmp_path_factory.mktemp("database")
-    built = folder / "advisories.db"
-    build([write_advisories(folder / "advisories")], built, warn=pytest.fail)
-    return built
 
 
 @pytest.fixture

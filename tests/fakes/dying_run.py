@@ -8,24 +8,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from fakes.registries import MemoryLookers, MemoryRegistry, registry
+from fakes.registries import MemoryLookers, MemoryRegistry, built, registry
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.run import run
 from tidewaiter.model.cloud import ImageStatus
 from tidewaiter.model.image import Platform
-from tidewaiter.simulator.images import (
-    LINUX,
-    Built,
-    build_artifact,
-    build_attestation,
-    build_image,
-    build_index,
-    build_layer,
-)
+from tidewaiter.simulator.images import build_artifact, build_attestation, build_index
 from tidewaiter.store.store import Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-_BASE = build_layer({"etc/os-release": b"ID=debian\n"})
 
 
 def places() -> list[MemoryRegistry]:
@@ -33,12 +24,12 @@ def places() -> list[MemoryRegistry]:
     found = [MemoryRegistry(registry(region="eu-west-1")), MemoryRegistry(registry(region="us-east-1"))]
     for place in found:
         for name in ("web", "api", "jobs"):
-            multi = [_image(name), _image(name, Platform("linux", "arm64"))]
+            multi = [built(name), built(name, Platform("linux", "arm64"))]
             place.push(name, build_index([*multi, build_attestation(multi[0])]), "v2")
-            place.push(name, _image("shared"), "v1")
+            place.push(name, built("shared"), "v1")
             place.push(name, build_artifact("application/vnd.cncf.helm.config.v1+json"), "chart")
-            place.push(name, _image("old"), "v0", status=ImageStatus.ARCHIVED)
-    lost = found[0].push("web", _image("lost"), "lost")
+            place.push(name, built("old"), "v0", status=ImageStatus.ARCHIVED)
+    lost = found[0].push("web", built("lost"), "lost")
     del found[0].content["web", lost]
     return found
 
@@ -80,7 +71,3 @@ class _Dying:
 
 def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _image(name: str, platform: Platform = LINUX) -> Built:
-    return build_image([_BASE, build_layer({f"app/{name}": b""})], platform=platform)

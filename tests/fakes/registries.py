@@ -16,13 +16,19 @@ from tidewaiter.image.limits import Limits
 from tidewaiter.image.manifest import read_config, read_document
 from tidewaiter.model.cloud import Account, Authorization, Download, ImageDetail, ImageStatus, ManifestAnswer, Registry
 from tidewaiter.model.gap import Gap, Stage, Why
-from tidewaiter.model.image import Digest, ImageIdentity, Layer, Manifest
+from tidewaiter.model.image import Digest, ImageIdentity, Layer, Manifest, Platform
 from tidewaiter.model.package import Inventory, Location, Package
 from tidewaiter.scan.shelf import LayerShelf
-from tidewaiter.simulator.images import Built
+from tidewaiter.simulator.images import LINUX, Built, build_image, build_layer
 
 ACCOUNT = Account(id="111111111111", name="shop")
 PUSHED = datetime(2026, 1, 1, tzinfo=UTC)
+BASE = build_layer({"etc/os-release": b"ID=debian\n"})
+
+
+def built(name: str, platform: Platform = LINUX) -> Built:
+    """An image that nothing else shares but its base."""
+    return build_image([BASE, build_layer({f"app/{name}": b""})], platform=platform)
 
 
 def registry(account: str = ACCOUNT.id, region: str = "eu-west-1") -> Registry:

@@ -13,6 +13,7 @@ from fakes.registries import (
     CountingWatcher,
     MemoryLookers,
     MemoryRegistry,
+    built,
     registry,
     unreachable,
 )
@@ -27,8 +28,6 @@ from tidewaiter.model.fleet import Kind, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Digest, Platform
 from tidewaiter.simulator.images import (
-    LINUX,
-    Built,
     build_artifact,
     build_attestation,
     build_image,
@@ -40,13 +39,7 @@ from tidewaiter.store.records import ManifestRow, Settled
 from tidewaiter.store.store import Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-BASE = build_layer({"etc/os-release": b"ID=debian\n"})
 ARM = Platform("linux", "arm64")
-
-
-def built(name: str, platform: Platform = LINUX) -> Built:
-    """An image of its own on the shared base."""
-    return build_image([BASE, build_layer({f"app/{name}": b""})], platform=platform)
 
 
 @dataclass

@@ -90,17 +90,10 @@ class Fleet:
         return fleet_report(self.store, self.run, self.database, keeps)
 
 
-@pytest.fixture(scope="module")
-def advisories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("facts")
-    build([write_advisories(folder / "advisories")], folder / "advisories.db", warn=pytest.fail)
-    return folder / "advisories.db"
-
-
 @pytest.fixture
-def fleet(advisories: Path, tmp_path: Path) -> Iterator[Fleet]:
-    with Store.open(str(tmp_path / "fleet.db")) as store, Database.open(advisories) as database:
-        yield Fleet(store, database)
+def fleet(database: Path, tmp_path: Path) -> Iterator[Fleet]:
+    with Store.open(str(tmp_path / "fleet.db")) as store, Database.open(database) as opened:
+        yield Fleet(store, opened)
 
 
 def named(report: FleetReport, name: str) -> FleetImage:

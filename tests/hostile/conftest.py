@@ -6,8 +6,6 @@ import pytest
 
 from hostile_targets import Command, Look, Outcome
 from tidewaiter.cli.main import run
-from tidewaiter.feeds.database import build
-from tidewaiter.simulator.demonstration import write_advisories
 
 
 @pytest.fixture
@@ -15,15 +13,6 @@ def command(tmp_path: Path) -> Command:
     folder = tmp_path / "command"
     folder.mkdir()
     return Command(folder)
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small advisory database, for the commands that judge."""
-    folder = tmp_path_factory.mktemp("database")
-    built = folder / "advisories.db"
-    build([write_advisories(folder / "advisories")], built, warn=pytest.fail)
-    return built
 
 
 @pytest.fixture
