@@ -54,6 +54,11 @@ def test_an_implied_permission_is_no_call() -> None:
     assert not is_listed("ecr:PutImage")
 
 
+def test_what_aws_allows_to_everybody_is_free_and_what_only_the_doctor_reads_is_optional() -> None:
+    assert [each.action for each in PERMISSIONS if each.free] == ["sts:GetCallerIdentity"]
+    assert all(each.optional for each in PERMISSIONS if each.feature is Feature.DOCTOR)
+
+
 @pytest.mark.parametrize("partition", PARTITIONS)
 def test_a_session_policy_is_short_enough_and_names_its_partition_only(partition: str) -> None:
     policy = session_policy(partition)
@@ -74,7 +79,7 @@ def test_a_session_policy_allows_what_reading_a_registry_needs_and_no_more(parti
     held = {each.action for each in reading if each.held_by is Holder.REGISTRY}
     public = {each.action for each in PERMISSIONS if each.feature is Feature.PUBLIC}
     assert allowed == (held if partition == "aws" else held - public)
-    assert not any(action.startswith(("organizations:", "sts:Assume")) for action in allowed)
+    assert not any(action.startswith(("organizations:", "iam:", "sts:Assume")) for action in allowed)
 
 
 def test_the_doctors_own_session_may_ask_what_only_the_doctor_asks() -> None:
@@ -117,6 +122,8 @@ def test_every_scope_is_a_pattern_of_resources() -> None:
         Scope.ANY: "*",
         Scope.ROLE: "arn:aws-cn:iam::*:role/*",
         Scope.POLICY: "arn:aws-cn:iam::*:policy/*",
+        Scope.ALL_REPOSITORIES: "arn:aws-cn:ecr:*:*:repository/*",
         Scope.REPOSITORY: "arn:aws-cn:ecr:*:*:repository/*",
+        Scope.ALL_PUBLIC_REPOSITORIES: "arn:aws-cn:ecr-public::*:repository/*",
         Scope.PUBLIC_REPOSITORY: "arn:aws-cn:ecr-public::*:repository/*",
     }

@@ -17,7 +17,6 @@ from tidewaiter.simulator.policies import Document, allowing, trusting
 
 REGION = "us-east-1"
 IMAGE = alpine_image("curl 8.3.0-r0")
-UNITS = {f"organizations:{name}" for name in ("ListRoots", "ListOrganizationalUnitsForParent", "ListAccountsForParent")}
 SCANNING = [each for each in PERMISSIONS if each.feature is not Feature.DOCTOR]
 TABLE = {(each.held_by, each.action) for each in SCANNING}
 ACTION = re.compile(r"\b(?:sts|ec2|ecr|ecr-public|organizations):[A-Z]\w+")
@@ -46,9 +45,9 @@ ORGANIZATION = (Feature.IDENTITY, Feature.ORGANIZATION, Feature.REGIONS, *READIN
 MANAGEMENT = "--management-role-arn arn:aws:iam::300000000001:role/lister --member-role-name reader"
 SCENARIOS = {
     "units of an organization": Scenario(
-        words=f"org scan {MANAGEMENT} --ou Workloads --ou r-sim1", features=ORGANIZATION
+        words=f"org scan {MANAGEMENT} --ou Workloads --ou r-sim1", features=(*ORGANIZATION, Feature.UNITS)
     ),
-    "an organization": Scenario(words=f"org scan {MANAGEMENT}", features=ORGANIZATION, unneeded=UNITS),
+    "an organization": Scenario(words=f"org scan {MANAGEMENT}", features=ORGANIZATION),
     "an account by its role": Scenario(
         words=f"ecr scan --role-arn arn:aws:iam::300000000002:role/reader --region {REGION}",
         features=(Feature.IDENTITY, *READING),
@@ -82,6 +81,7 @@ SCENARIOS = {
 USERS = {
     Feature.IDENTITY: "units of an organization",
     Feature.ORGANIZATION: "units of an organization",
+    Feature.UNITS: "units of an organization",
     Feature.REGIONS: "the own account",
     Feature.LISTING: "units of an organization",
     Feature.PULLING: "units of an organization",

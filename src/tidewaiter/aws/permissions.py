@@ -21,6 +21,7 @@ class Feature(StrEnum):
 
     IDENTITY = "identity"
     ORGANIZATION = "organization"
+    UNITS = "units"
     REGIONS = "regions"
     LISTING = "listing"
     PULLING = "pulling"
@@ -30,12 +31,14 @@ class Feature(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which things an action is asked of."""
+    """Which things an action is asked of. A listing is asked of all repositories, and refused to who may see only some."""
 
     ANY = "any"
     ROLE = "role"
     POLICY = "policy"
+    ALL_REPOSITORIES = "all-repositories"
     REPOSITORY = "repository"
+    ALL_PUBLIC_REPOSITORIES = "all-public-repositories"
     PUBLIC_REPOSITORY = "public-repository"
 
 
@@ -58,7 +61,7 @@ class Permission:
     """One action that an identity asks for one feature, and why.
 
     Without an `optional` one the feature works in a poorer way, which `why` tells. An `implied` one is no call of its
-    own: AWS asks for it when another call is made.
+    own: AWS asks for it when another call is made. A `free` one AWS allows to everybody, so that nobody grants it.
     """
 
     feature: Feature
@@ -68,16 +71,16 @@ class Permission:
     why: str
     optional: bool = False
     implied: bool = False
+    free: bool = False
 
 
-def _organization(action: str, why: str, *, optional: bool = False) -> Permission:
+def _organization(action: str, why: str, *, feature: Feature = Feature.ORGANIZATION) -> Permission:
     return Permission(
-        feature=Feature.ORGANIZATION,
+        feature=feature,
         action=f"organizations:{action}",
         resource=Scope.ANY,
         held_by=Holder.MANAGEMENT,
         why=why,
-        optional=optional,
     )
 
 
@@ -113,6 +116,7 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         resource=Scope.ANY,
         held_by=Holder.BASE,
         why="to say who asks; AWS allows it to everybody",
+        free=True,
     ),
     Permission(
         feature=Feature.IDENTITY,
@@ -129,9 +133,9 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         why="to become the member role in each account",
     ),
     _organization("ListAccounts", "to find all accounts"),
-    _organization("ListRoots", "to filter by organizational unit"),
-    _organization("ListOrganizationalUnitsForParent", "to filter by organizational unit"),
-    _organization("ListAccountsForParent", "to filter by organizational unit"),
+    _organization("ListRoots", "to filter by organizational unit", feature=Feature.UNITS),
+    _organization("ListOrganizationalUnitsForParent", "to filter by organizational unit", feature=Feature.UNITS),
+    _organization("ListAccountsForParent", "to filter by organizational unit", feature=Feature.UNITS),
     Permission(
         feature=Feature.REGIONS,
         action="ec2:DescribeRegions",
@@ -140,7 +144,7 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         why="to know the enabled regions; without it all regions that are known of are tried",
         optional=True,
     ),
-    _ecr(Feature.LISTING, "DescribeRepositories", "to find all repositories"),
+    _ecr(Feature.LISTING, "DescribeRepositories", "to find all repositories", resource=Scope.ALL_REPOSITORIES),
     _ecr(Feature.LISTING, "DescribeImages", "to find all images of a repository, and what their tags name"),
     _ecr(Feature.PULLING, "BatchGetImage", "to read manifests"),
     _ecr(Feature.PULLING, "GetDownloadUrlForLayer", "to read layers and configurations"),
@@ -152,7 +156,9 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
         optional=True,
     ),
     _public("ecr-public:DescribeRegistries", "to know the registry's alias", resource=Scope.ANY),
-    _public("ecr-public:DescribeRepositories", "to find all public repositories"),
+    _public(
+        "ecr-public:DescribeRepositories", "to find all public repositories", resource=Scope.ALL_PUBLIC_REPOSITORIES
+    ),
     _public("ecr-public:DescribeImages", "to find all images of a public repository"),
     _public("ecr-public:GetAuthorizationToken", "to pull without the limits for strangers", resource=Scope.ANY),
     _public(
@@ -198,11 +204,11 @@ def session_policy(partition: str, features: Iterable[Feature] = READERS) -> str
     """
     known = hosts.partition(partition)
     features = [feature for feature in features if feature is not Feature.PUBLIC or known.id == hosts.DEFAULT_PARTITION]
-    by_scope: dict[Scope, list[str]] = {}
+    by_pattern: dict[str, list[str]] = {}
     for permission in PERMISSIONS:
         if permission.feature in features:
-            by_scope.setdefault(permission.resource, []).append(permission.action)
-    statements = [statement(actions, [pattern(scope, known.id)]) for scope, actions in by_scope.items()]
+            by_pattern.setdefault(pattern(permission.resource, known.id), []).append(permission.action)
+    statements = [statement(actions, [resources]) for resources, actions in by_pattern.items()]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
 
 
@@ -215,9 +221,9 @@ def pattern(scope: Scope, partition: str) -> str:
             return f"arn:{partition}:iam::*:role/*"
         case Scope.POLICY:
             return f"arn:{partition}:iam::*:policy/*"
-        case Scope.REPOSITORY:
+        case Scope.ALL_REPOSITORIES | Scope.REPOSITORY:
             return f"arn:{partition}:ecr:*:*:repository/*"
-        case Scope.PUBLIC_REPOSITORY:
+        case Scope.ALL_PUBLIC_REPOSITORIES | Scope.PUBLIC_REPOSITORY:
             return f"arn:{partition}:ecr-public::*:repository/*"
 
 
