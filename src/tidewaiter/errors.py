@@ -1,5 +1,7 @@
 """One tree of errors: what was asked, of whom, why it failed, whether a retry can help, what to do."""
 
+from tidewaiter.model.diagnosis import Remedy
+
 
 class TidewaiterError(Exception):
     """Something that a user can be told in one message.
@@ -73,7 +75,12 @@ class CloudError(TidewaiterError):
 
 
 class CloudDeniedError(CloudError):
-    """AWS refused: wrong, expired or insufficient credentials. The message names who asked what, and what to allow."""
+    """AWS refused: wrong, expired or insufficient credentials. The message names who asked what, and what to allow.
+
+    `remedy` says the same in parts, where a policy is the reason; None where the credentials themselves are.
+    """
+
+    remedy: Remedy | None = None
 
 
 class StoreError(TidewaiterError):

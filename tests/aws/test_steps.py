@@ -13,15 +13,15 @@ def found(name: str) -> Passed:
     return Passed(account=Account(id=name), gap=gap)
 
 
-def names(steps: list[Step], *, width: int = 4) -> list[str]:
-    return [each.account.id for each in walk(steps, done=lambda: None, width=width) if isinstance(each, Passed)]
+def names(steps: list[Step[Passed]], *, width: int = 4) -> list[str]:
+    return [each.account.id for each in walk(steps, done=lambda: None, width=width)]
 
 
-def finding(of: str, name: str) -> Step:
+def finding(of: str, name: str) -> Step[Passed]:
     return Step(of, lambda: Stepped((found(name),)))
 
 
-def branching(of: str, leaves: int) -> Step:
+def branching(of: str, leaves: int) -> Step[Passed]:
     follow = tuple(finding(of, f"{of}.{number}") for number in range(leaves))
     return Step(of, lambda: Stepped((found(of),), follow))
 
@@ -39,7 +39,6 @@ def test_each_account_is_done_once_when_its_last_step_has_ended() -> None:
     ended: list[int] = []
     seen: list[str] = []
     for each in walk([branching("a", 2), branching("b", 0)], done=lambda: ended.append(len(seen)), width=1):
-        assert isinstance(each, Passed)
         seen.append(each.account.id)
     assert ended == [3, 4]
 
@@ -48,7 +47,7 @@ def test_steps_run_side_by_side_but_no_more_than_the_width() -> None:
     together = threading.Barrier(3)
     running, most, lock = [0], [0], threading.Lock()
 
-    def run() -> Stepped:
+    def run() -> Stepped[Passed]:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
@@ -64,7 +63,7 @@ def test_steps_run_side_by_side_but_no_more_than_the_width() -> None:
 def test_no_more_than_the_width_runs_ahead_of_the_taker() -> None:
     begun: list[str] = []
 
-    def run() -> Stepped:
+    def run() -> Stepped[Passed]:
         begun.append("x")
         return Stepped((found("x"),))
 
@@ -76,7 +75,7 @@ def test_no_more_than_the_width_runs_ahead_of_the_taker() -> None:
 
 
 def test_an_error_in_a_step_ends_the_walk() -> None:
-    def broken() -> Stepped:
+    def broken() -> Stepped[Passed]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -86,7 +85,7 @@ def test_an_error_in_a_step_ends_the_walk() -> None:
 def test_a_taker_that_stops_waits_for_nobody_and_leaves_no_thread() -> None:
     release = threading.Event()
 
-    def slow() -> Stepped:
+    def slow() -> Stepped[Passed]:
         release.wait(30)
         return Stepped()
 

@@ -18,6 +18,7 @@ from tidewaiter.aws.refusals import DENIED, RAISED, REGION_DISABLED, UNTRUSTED_T
 from tidewaiter.aws.sessions import Sessions
 from tidewaiter.aws.web_identity import WebIdentity
 from tidewaiter.errors import CloudDeniedError, TidewaiterError
+from tidewaiter.model.diagnosis import Remedy
 
 _PROVIDERS: Final[Mapping[str, str]] = {
     "env": "environment keys",
@@ -103,9 +104,17 @@ def _refused(error: Exception, region: str) -> TidewaiterError:
     identity = WebIdentity.of_environment()
     if asked.action != ASSUME_BY_TOKEN or identity is None:
         return refusal(error, asked)
-    told = refusal(error, replace(asked, principal=str(identity), resource=identity.role or "*"))
+    asked = replace(asked, principal=str(identity), resource=identity.role or "*")
+    told = refusal(error, asked)
     if isinstance(told, CloudDeniedError) and told.code in DENIED | UNTRUSTED_TOKEN:
         told.advice = f"{told.advice} The trust policy needs {identity.trust()}"
+        told.remedy = Remedy(
+            principal=str(identity),
+            action=ASSUME_BY_TOKEN,
+            resource=asked.resource,
+            statement=identity.trust(),
+            document=f"trust policy of {asked.resource}",
+        )
     return told
 
 

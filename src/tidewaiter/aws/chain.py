@@ -29,7 +29,7 @@ from tidewaiter.model.cloud import Identity, RoleHop
 _WHO = "sts:GetCallerIdentity"
 _MOST_RENEWALS = 2
 _MOST_ROUNDS = 3
-_TOKENS = ("nextToken", "NextToken")
+_TOKENS = ("nextToken", "NextToken", "Marker")
 _HOME = hosts.partition(hosts.DEFAULT_PARTITION).home
 _NOT_HERE = INVALID | {REGION_DISABLED}
 
@@ -245,6 +245,10 @@ class Chain:
                 refused = refused or error
         assert refused is not None
         raise refused
+
+    def endpoint(self, service: str, region: str) -> str:
+        """The address that calls of a service go to in a region. Raises CloudError where there are no credentials."""
+        return str(self._signed_in().client(service, region).meta.endpoint_url)
 
     def is_role(self) -> bool:
         """True where the credentials are a session's: a role that they assume is a chained one, for an hour at most."""

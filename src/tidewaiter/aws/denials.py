@@ -13,6 +13,7 @@ from tidewaiter.aws import hosts
 from tidewaiter.aws.calls import Asked
 from tidewaiter.aws.permissions import statement
 from tidewaiter.errors import UsageError
+from tidewaiter.model.diagnosis import Remedy
 
 ASSUME_BY_TOKEN: Final = "sts:AssumeRoleWithWebIdentity"  # noqa: S105 - the name of an action
 
@@ -98,6 +99,30 @@ class Denial:
         if kind in _OWNERS:
             return f"{_OWNERS[kind]} has to allow {self._allowed()}"
         return f"Add to the identity policy of {role_of(self.principal)}: {self._allowed()}"
+
+    @property
+    def remedy(self) -> Remedy:
+        """The same in parts: what would have to be added to which document."""
+        statement, document = self._addition()
+        return Remedy(
+            principal=self.principal,
+            action=self.action,
+            resource=self.resource,
+            statement=statement,
+            document=document,
+            told=bool(self.document),
+        )
+
+    def _addition(self) -> tuple[str, str]:
+        kind = self.document.lower()
+        if self.explicit:
+            return "", self.policy or f"the {self.document}"
+        if self.action == ASSUME_BY_TOKEN:
+            return "", f"trust policy of {self.resource}"
+        if self.action == _ASSUME and kind in _TRUSTING:
+            return _json(self._trusted()), f"trust policy of {self.resource}"
+        owner = _OWNERS.get(kind, f"identity policy of {role_of(self.principal)}")
+        return self._allowed(), f"{owner[0].lower()}{owner[1:]}"
 
     def _advice_on_trust(self) -> str:
         trust = f"the trust policy of {self.resource}: {_json(self._trusted())}"

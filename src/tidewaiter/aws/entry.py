@@ -16,7 +16,7 @@ from tidewaiter.errors import CloudError
 from tidewaiter.model.cloud import Account, Lost, Passed, Registry
 from tidewaiter.model.gap import Gap, Stage, Why
 
-_UNKNOWN_THERE = frozenset(
+UNKNOWN_THERE = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "RegionDisabledException", "UnrecognizedClientException"}
 )
 """How services refuse credentials in a region that the account has not enabled."""
@@ -44,11 +44,11 @@ class Entry:
     chain: Principal
     wanted: Wanted
 
-    def step(self) -> Step:
+    def step(self) -> Step[Found]:
         """The first step: become somebody in the account. All others follow from it."""
         return Step(self, self._enter)
 
-    def _enter(self) -> Stepped:
+    def _enter(self) -> Stepped[Found]:
         try:
             self.chain.identity()
         except CloudError as error:
@@ -57,7 +57,7 @@ class Entry:
             return self._into(EnabledRegions(names=self.wanted.regions))
         return self._into(enabled_regions(self.chain, self.wanted.partition, preferred=self.wanted.regions))
 
-    def _into(self, enabled: EnabledRegions) -> Stepped:
+    def _into(self, enabled: EnabledRegions) -> Stepped[Found]:
         """A step for each region, and what there is to say of those that none is for."""
         regions = [name for name in enabled.names if self._is_wanted(name)]
         sure = enabled.refusal is None
@@ -90,18 +90,18 @@ class Entry:
         gap = gap_of(error, f"regions of {named(self.account)}", before=f"{sentence}: ")
         return Lost(account=self.account, gap=gap)
 
-    def _region(self, region: str, *, enabled: bool) -> Stepped:
+    def _region(self, region: str, *, enabled: bool) -> Stepped[Found]:
         registry = private_registry(self.account.id, region, self.wanted.partition)
         api = Ecr(self.chain, registry)
         try:
             api.enter()
         except CloudError as error:
-            if not enabled and error.code in _UNKNOWN_THERE and is_optional(region, self.wanted.partition):
+            if not enabled and error.code in UNKNOWN_THERE and is_optional(region, self.wanted.partition):
                 return Stepped((self._passed(Why.INACTIVE, [region], "probably not enabled in this account"),))
             return Stepped((self._lost(error, f"{named(self.account)} in {region}", region=region),))
         return Stepped((Place(account=self.account, api=api),))
 
-    def _public(self) -> Stepped:
+    def _public(self) -> Stepped[Found]:
         try:
             registry = public_registry(self.chain, self.account.id, self.wanted.partition)
         except CloudError as error:

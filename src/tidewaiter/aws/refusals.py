@@ -134,7 +134,9 @@ def _credentials_advice(code: str) -> str:
 def _denied(code: str, message: str, asked: Asked) -> CloudDeniedError:
     denial = Denial.read(message, asked)
     because = ": ".join(filter(None, (code, denial.reason)))
-    return CloudDeniedError(f"{denial.what} ({because})", where=asked.where, advice=denial.advice, code=code)
+    told = CloudDeniedError(f"{denial.what} ({because})", where=asked.where, advice=denial.advice, code=code)
+    told.remedy = denial.remedy
+    return told
 
 
 def _message(error: ClientError) -> str:

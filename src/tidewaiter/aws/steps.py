@@ -5,36 +5,38 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
-
-from tidewaiter.aws.registries import Found
+from typing import Generic, TypeVar
 
 WIDTH = 16
 """How many steps run at once: they wait for AWS nearly all of their time."""
 
 
+_T = TypeVar("_T")
+
+
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class Stepped(Generic[_T]):
     """What a step came upon, and the steps that follow from it."""
 
-    found: tuple[Found, ...] = ()
-    steps: tuple["Step", ...] = ()
+    found: tuple[_T, ...] = ()
+    steps: tuple["Step[_T]", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Generic[_T]):
     """Something to ask about an account: `of` is the way into it, which is done when no step of it is left."""
 
     of: object
-    run: Callable[[], Stepped]
+    run: Callable[[], Stepped[_T]]
 
 
-def walk(steps: Iterable[Step], *, done: Callable[[], None], width: int = WIDTH) -> Generator[Found, None, None]:
+def walk(steps: Iterable[Step[_T]], *, done: Callable[[], None], width: int = WIDTH) -> Generator[_T, None, None]:
     """What all steps and their following steps come upon, as they do; `done` is called for each account.
 
     Not more than `width` steps run ahead of the taker. An error in a step ends the walk and is raised. No thread is
     waited for when the taker stops early: they end with the call they are in.
     """
-    crew = _Crew(width)
+    crew = _Crew[_T](width)
     waiting = deque(steps)
     open_steps = Counter(step.of for step in waiting)
     try:
@@ -52,17 +54,17 @@ def walk(steps: Iterable[Step], *, done: Callable[[], None], width: int = WIDTH)
         crew.dismiss()
 
 
-class _Crew:
+class _Crew(Generic[_T]):
     """Threads that run steps. They are daemons: one that waits for a slow network cannot hold up the process's end."""
 
     def __init__(self, width: int) -> None:
         self.busy = 0
         self._width = width
         self._threads = 0
-        self._steps: SimpleQueue[Step | None] = SimpleQueue()
-        self._results: SimpleQueue[tuple[Step, Stepped | BaseException]] = SimpleQueue()
+        self._steps: SimpleQueue[Step[_T] | None] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Step[_T], Stepped[_T] | BaseException]] = SimpleQueue()
 
-    def give(self, step: Step) -> None:
+    def give(self, step: Step[_T]) -> None:
         """Have a step run, by one thread more where all are busy."""
         self.busy += 1
         self._steps.put(step)
@@ -70,7 +72,7 @@ class _Crew:
             self._threads += 1
             threading.Thread(target=self._work, name="discovery", daemon=True).start()
 
-    def take(self) -> tuple[Step, Stepped]:
+    def take(self) -> tuple[Step[_T], Stepped[_T]]:
         """The next step that ended. Raises what it raised."""
         step, result = self._results.get()
         self.busy -= 1

@@ -91,9 +91,9 @@ def organization(
     Lost, and the rest goes on. Raises CloudError where the accounts cannot be listed, and UsageError for a filter that
     names an account, unit or region which there is not.
     """
-    filtering = _filter_of(request)
-    partition = _partition_of(chain, request.management_role_arn)
-    _demand_public(partition, public=public)
+    filtering = filter_of(request)
+    partition = partition_of(chain, request.management_role_arn)
+    demand_public(partition, public=public)
     check_regions((*request.regions, *request.exclude_regions), partition)
     members = _Members(chain, request, partition, public=public)
     chosen = filtering.apply(Organization(members.lister, partition))
@@ -131,7 +131,7 @@ class _Members:
         self._wanted = Wanted(
             partition=partition, regions=request.regions, excluded=request.exclude_regions, public=public
         )
-        self._hop = _hop(request.management_role_arn, request, request.management_external_id)
+        self._hop = hop_to(request.management_role_arn, request, request.management_external_id)
         self.lister = chain.then(self._hop) if request.management_role_arn else chain
         self._own = self.lister.identity().account
         self._member(self._own)  # a wrong role name is told before the accounts are listed
@@ -148,27 +148,28 @@ class _Members:
 
     def _member(self, account: str) -> Principal:
         arn = f"arn:{self._partition}:iam::{account}:role/{self._request.member_role_name.strip('/')}"
-        hop = _hop(arn, self._request, self._request.member_external_id)
+        hop = hop_to(arn, self._request, self._request.member_external_id)
         return self.lister.then(hop, policy=session_policy(self._partition))
 
 
 def _requested(chain: Principal, request: AccountRequest, *, public: bool) -> Entry:
-    partition = _partition_of(chain, request.role_arn)
-    _demand_public(partition, public=public)
+    partition = partition_of(chain, request.role_arn)
+    demand_public(partition, public=public)
     check_regions(request.regions, partition)
     wanted = Wanted(partition=partition, regions=request.regions, asked=bool(request.regions), public=public)
     if not request.role_arn:
         return Entry(account=Account(id=chain.identity().account), chain=chain, wanted=wanted)
-    hop = _hop(request.role_arn, request, request.external_id)
+    hop = hop_to(request.role_arn, request, request.external_id)
     reader = chain.then(hop, policy=session_policy(partition))
     return Entry(account=Account(id=hosts.parse_arn(request.role_arn).account), chain=reader, wanted=wanted)
 
 
-def _hop(arn: str, request: AccountRequest | OrganizationRequest, external_id: str) -> RoleHop:
+def hop_to(arn: str, request: AccountRequest | OrganizationRequest, external_id: str) -> RoleHop:
+    """The taking of a role, as a request wants its sessions."""
     return RoleHop(role_arn=arn, session_name=request.session_name, external_id=external_id, duration=request.duration)
 
 
-def _partition_of(chain: Principal, role_arn: str) -> str:
+def partition_of(chain: Principal, role_arn: str) -> str:
     """The partition of a role, or of the identity itself. Raises UsageError where the one cannot become the other."""
     own = chain.identity().partition
     partition = hosts.parse_arn(role_arn).partition if role_arn else own
@@ -178,12 +179,14 @@ def _partition_of(chain: Principal, role_arn: str) -> str:
     return partition
 
 
-def _demand_public(partition: str, *, public: bool) -> None:
+def demand_public(partition: str, *, public: bool) -> None:
+    """Raises UsageError where ECR Public is wanted in a partition that has none."""
     if public and partition != hosts.DEFAULT_PARTITION:
         raise UsageError(f"ECR Public is not in the partition {partition}", advice="Leave out --public.")
 
 
-def _filter_of(request: OrganizationRequest) -> AccountFilter:
+def filter_of(request: OrganizationRequest) -> AccountFilter:
+    """The request's filter of accounts. Raises UsageError for what is no account's number."""
     filtering = AccountFilter(
         accounts=request.accounts,
         exclude_accounts=request.exclude_accounts,

@@ -38,12 +38,28 @@ class Topic(StrEnum):
     ENDPOINT = "endpoint"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What was refused to whom, and what would allow it: `statement` (JSON), to be added to `document`.
+
+    `statement` is "" where a Deny has to go, or where nobody can say it. `told`: AWS itself named the kind of policy.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    statement: str = ""
+    document: str = ""
+    told: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Check:
     """One thing that was tried. `account` and `region` are "" where it is about all; `principal` is who tried it.
 
     `says` is one sentence. `action` and `resource` are what was refused; `statement` (JSON) is what would allow it,
-    to be added to `document` (`trust policy of arn:…`). `advice` is what else to do.
+    to be added to `document` (`trust policy of arn:…`). `advice` is what else to do. What does not count is good to
+    know, and takes nothing from a scan.
     """
 
     account: str = ""
@@ -57,6 +73,7 @@ class Check:
     statement: str = ""
     document: str = ""
     advice: str = ""
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +90,9 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether all is right: nothing wrong, poorer, too wide, or unknown that a scan needs."""
-        return all(check.health is Health.RIGHT for check in self.checks if check.topic is not Topic.RIGHTS)
+        """Whether all that counts is right: nothing wrong, poorer, too wide, or unknown that a scan needs.
+
+        That a role may do more than it needs is told, and takes nothing from a scan.
+        """
+        counting = (check for check in self.checks if check.counts and check.topic is not Topic.RIGHTS)
+        return all(check.health is Health.RIGHT for check in counting)
