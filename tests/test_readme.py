@@ -1,9 +1,12 @@
 """What the documents say is true: commands, options, examples, tables, links."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -116,12 +119,28 @@ def _comparable(text: str) -> list[str]:
     return re.sub(r"\b[0-9a-f]{12,64}\b", "HEX", re.sub(r"\([0-9.,]+ k?B\)", "(SIZE)", text)).splitlines()
 
 
+@dataclass(frozen=True)
+class Demonstrated:
+    """What `tidewaiter demo --keep demo` printed, and the folder that it was called in."""
+
+    folder: Path
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Demonstrated:
+    folder = tmp_path_factory.mktemp("demonstrated")
+    program = [sys.executable, "-m", "tidewaiter", "demo", "--keep", "demo"]
+    environment = os.environ | {"COLUMNS": "120"}
+    done = subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return Demonstrated(folder, done.stdout)
+
+
 def test_the_examples_of_the_user_guide_print_what_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    demonstrated: Demonstrated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(demonstrated.folder)
     monkeypatch.setenv("COLUMNS", "100")
-    assert run(["demo", "--keep", "demo"]) == 0
     code, seen = 0, 0
     for line, printed in _steps(read("docs/usage.md")):
         if line == "echo $?":
@@ -142,13 +161,8 @@ def test_the_examples_of_the_user_guide_print_what_is_written(
     assert seen >= 6
 
 
-def test_the_readme_shows_parts_of_what_the_demonstration_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-    assert run(["demo"]) == 0
-    printed = "\n".join(_comparable(_timeless(capsys.readouterr().out)))
+def test_the_readme_shows_parts_of_what_the_demonstration_prints(demonstrated: Demonstrated) -> None:
+    printed = "\n".join(_comparable(_timeless(demonstrated.printed)))
     (shown,) = [block.text for block in blocks(read("README.md"), "text")]
     assert len(shown.splitlines()) > 40
     for part in "\n".join(_comparable(_timeless(shown))).split("\n…\n"):

@@ -3,17 +3,7 @@
 import pytest
 
 from tidewaiter.cli.failures import failed
-from tidewaiter.errors import (
-    CloudDeniedError,
-    CloudError,
-    LimitError,
-    MalformedError,
-    RegistryDeniedError,
-    RegistryError,
-    SourceError,
-    UnsupportedError,
-    UsageError,
-)
+from tidewaiter.errors import CloudDeniedError, LimitError, MalformedError, RegistryError, SourceError, UsageError
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import ImageIdentity
 
@@ -29,13 +19,7 @@ def gap(error: Exception) -> Gap:
     ("error", "stage", "why"),
     [
         (CloudDeniedError("no"), Stage.REGISTRY, Why.DENIED),
-        (CloudError("no"), Stage.REGISTRY, Why.UNREACHABLE),
-        (RegistryDeniedError("no"), Stage.REGISTRY, Why.DENIED),
-        (RegistryError("no"), Stage.REGISTRY, Why.UNREACHABLE),
         (LimitError("much", limit="layers"), Stage.IMAGE, Why.LIMIT),
-        (MalformedError("broken"), Stage.IMAGE, Why.MALFORMED),
-        (UnsupportedError("new"), Stage.IMAGE, Why.UNSUPPORTED),
-        (SourceError("gone"), Stage.SOURCE, Why.NOT_AN_IMAGE),
         (UsageError("odd"), Stage.SOURCE, Why.NOT_AN_IMAGE),
         (PermissionError(13, "Permission denied", "/root/app.tar"), Stage.SOURCE, Why.DENIED),
         (OSError(5, "Input/output error", "/dev/sr0"), Stage.SOURCE, Why.NOT_AN_IMAGE),
