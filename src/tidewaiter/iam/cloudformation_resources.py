@@ -1,0 +1,233 @@
+"""The resources of a template, as CloudFormation knows them.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidewaiter.iam.blueprint import (
+    ANY_PLACE,
+    Attachment,
+    InstanceProfile,
+    OidcProvider,
+    Part,
+    PodIdentity,
+    Policy,
+    PullTimeExclusion,
+    PushEvents,
+    Resource,
+    Role,
+    User,
+)
+from tidewaiter.iam.cloudformation_documents import Documents, Own
+from tidewaiter.iam.cloudformation_parameters import Kinds, Parameters, numbered
+from tidewaiter.iam.cloudformation_text import Intrinsic, Value
+
+_LABELS: Final[Mapping[type[Resource], str]] = {
+    Role: "Role",
+    User: "User",
+    Attachment: "Attachment",
+    InstanceProfile: "InstanceProfile",
+    OidcProvider: "OidcProvider",
+    PodIdentity: "PodIdentityAssociation",
+    PullTimeExclusion: "PullTimeExclusion",
+    PushEvents: "Rule",
+}
+_QUEUE: Final = "Queue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a template tells when it was put up."""
+
+    name: str
+    description: str
+    value: Intrinsic
+
+
+class Resources:
+    """Writes resources of a part that stand in one template together."""
+
+    def __init__(self, part: Part, partition: str, resources: Sequence[Resource]) -> None:
+        self.parameters = Parameters()
+        self._labelled = tuple(_labelled(resources))
+        self._labels = {each.name: label for label, _, each in self._labelled if isinstance(each, Role)}
+        self._account = part.account
+        self._partition = partition
+        roles = frozenset(each.name for each in part.resources if isinstance(each, Role))
+        self._documents = Documents(part, partition, self.parameters, self._own(roles))
+
+    def written(self) -> Mapping[str, Value]:
+        """The resources by their logical names, in the order of the part."""
+        found: dict[str, Value] = {}
+        for label, number, resource in self._labelled:
+            found.update(self._resource(label, number, resource))
+        return found
+
+    def outputs(self) -> Mapping[str, Value]:
+        """What whoever puts them up has to know: ARNs, and the address of a queue."""
+        every = (output for label, number, resource in self._labelled for output in _outputs(label, number, resource))
+        return {each.name: {"Description": each.description, "Value": each.value} for each in every}
+
+    def _own(self, roles: frozenset[str]) -> Own:
+        principals: dict[str, str] = {}
+        things: dict[tuple[str, str], str] = {}
+        for label, number, resource in self._labelled:
+            match resource:
+                case Role(name=name) | User(name=name) if self._account:
+                    kind = "role" if isinstance(resource, Role) else "user"
+                    principals[f"arn:{self._partition}:iam::{self._account}:{kind}/{name}"] = label
+                case PushEvents(rule=rule, queue=queue):
+                    things |= {("events", f"rule/{rule}"): label, ("sqs", queue): numbered(_QUEUE, number)}
+                case _:
+                    """Nothing else is named in policies of the same template."""
+        return Own(roles=roles, principals=principals, things=things)
+
+    def _resource(self, label: str, number: int, resource: Resource) -> Iterator[tuple[str, Value]]:
+        match resource:
+            case Role():
+                yield label, self._role(resource)
+            case User():
+                yield label, _typed("AWS::IAM::User", UserName=self.parameters.ref(Kinds.USER_NAME, resource.name))
+                yield from self._policies(label, resource.policies, Users=[Intrinsic("Ref", label)])
+            case Attachment():
+                yield from self._policies(label, resource.policies, **self._attached(resource.principal_arn))
+            case InstanceProfile():
+                yield label, self._instance_profile(resource)
+            case OidcProvider():
+                yield label, _oidc_provider(resource)
+            case PodIdentity():
+                yield label, self._pod_identity(resource)
+            case PullTimeExclusion():
+                principal = self._excluded(resource.principal_arn)
+                yield label, _typed("AWS::ECR::PullTimeUpdateExclusion", PrincipalArn=principal)
+            case PushEvents():
+                yield from self._push_events(label, number, resource)
+
+    def _role(self, role: Role) -> Value:
+        name = self.parameters.ref(Kinds.ROLE_NAME, role.name)
+        trust = self._documents.written(role.trust)
+        policies: list[Value] = [
+            {"PolicyName": policy.name, "PolicyDocument": self._documents.written(policy.document)}
+            for policy in role.policies
+        ]
+        return _typed(
+            "AWS::IAM::Role",
+            RoleName=name,
+            Description=role.description,
+            MaxSessionDuration=role.max_session,
+            AssumeRolePolicyDocument=trust,
+            **({"Policies": policies} if policies else {}),
+        )
+
+    def _policies(self, label: str, policies: Sequence[Policy], **holder: Value) -> Iterator[tuple[str, Value]]:
+        """Policies of a user, or of what is there already."""
+        for place, policy in enumerate(policies, 1):
+            document = self._documents.written(policy.document)
+            fields: dict[str, Value] = {"PolicyName": policy.name, "PolicyDocument": document, **holder}
+            yield numbered(f"{label}Policy", place), _typed("AWS::IAM::Policy", **fields)
+
+    def _attached(self, arn: str) -> dict[str, Value]:
+        """Whose policies they are: of a role or user that is known by its name, without its path."""
+        name = arn.rpartition("/")[2]
+        if arn.split(":", 5)[-1].startswith("user/"):
+            return {"Users": [self.parameters.ref(Kinds.EXISTING_USER, name)]}
+        return {"Roles": [self.parameters.ref(Kinds.EXISTING_ROLE, name)]}
+
+    def _instance_profile(self, profile: InstanceProfile) -> Value:
+        return _typed(
+            "AWS::IAM::InstanceProfile",
+            InstanceProfileName=self.parameters.ref(Kinds.PROFILE_NAME, profile.name),
+            Roles=[self._role_ref(profile.role)],
+        )
+
+    def _role_ref(self, name: str) -> Value:
+        """A role by its name: one of this template is made before."""
+        return Intrinsic("Ref", self._labels[name]) if name in self._labels else name
+
+    def _role_arn(self, name: str) -> Value:
+        if name in self._labels:
+            return Intrinsic("GetAtt", f"{self._labels[name]}.Arn")
+        return self._documents.arn(f"arn:{self._partition}:iam::{self._account or ANY_PLACE}:role/{name}")
+
+    def _excluded(self, arn: str) -> Value:
+        """A principal in the account where the template is put up is known by its name."""
+        here = arn.split(":")[4:5] == [self._account or ANY_PLACE]
+        return self._documents.arn(arn) if here else self.parameters.ref(Kinds.EXCLUDED, arn)
+
+    def _pod_identity(self, association: PodIdentity) -> Value:
+        return _typed(
+            "AWS::EKS::PodIdentityAssociation",
+            ClusterName=self.parameters.ref(Kinds.CLUSTER, association.cluster),
+            Namespace=self.parameters.ref(Kinds.NAMESPACE, association.namespace),
+            ServiceAccount=self.parameters.ref(Kinds.SERVICE_ACCOUNT, association.service_account),
+            RoleArn=self._role_arn(association.role),
+            **({} if association.session_tags else {"DisableSessionTags": True}),
+        )
+
+    def _push_events(self, label: str, number: int, events: PushEvents) -> Iterator[tuple[str, Value]]:
+        queue = numbered(_QUEUE, number)
+        yield queue, _typed("AWS::SQS::Queue", QueueName=self.parameters.ref(Kinds.QUEUE, events.queue))
+        yield (
+            numbered("QueuePolicy", number),
+            _typed(
+                "AWS::SQS::QueuePolicy",
+                Queues=[Intrinsic("Ref", queue)],
+                PolicyDocument=self._documents.written(events.queue_policy),
+            ),
+        )
+        yield (
+            label,
+            _typed(
+                "AWS::Events::Rule",
+                Name=self.parameters.ref(Kinds.RULE, events.rule),
+                EventPattern=json.loads(events.pattern),
+                Targets=[{"Id": "queue", "Arn": Intrinsic("GetAtt", f"{queue}.Arn")}],
+            ),
+        )
+
+
+def _labelled(resources: Sequence[Resource]) -> Iterator[tuple[str, int, Resource]]:
+    """Each with its logical name, and the how many-th of its kind it is."""
+    seen: Counter[type[Resource]] = Counter()
+    for resource in resources:
+        kind = type(resource)
+        seen[kind] += 1
+        yield numbered(_LABELS[kind], seen[kind]), seen[kind], resource
+
+
+def _typed(kind: str, **properties: Value) -> Value:
+    return {"Type": kind, "Properties": properties}
+
+
+def _oidc_provider(provider: OidcProvider) -> Value:
+    return _typed("AWS::IAM::OIDCProvider", Url=f"https://{provider.issuer}", ClientIdList=[provider.audience])
+
+
+def _outputs(label: str, number: int, resource: Resource) -> Iterator[Output]:
+    arn = Intrinsic("GetAtt", f"{label}.Arn")
+    match resource:
+        case Role():
+            yield Output(name=f"{label}Arn", description="The ARN of the role", value=arn)
+        case User():
+            yield Output(name=f"{label}Arn", description="The ARN of the user", value=arn)
+        case InstanceProfile():
+            yield Output(name=f"{label}Arn", description="The ARN of the instance profile", value=arn)
+        case OidcProvider():
+            yield Output(name=f"{label}Arn", description="The ARN of the identity provider", value=arn)
+        case PodIdentity():
+            found = Intrinsic("GetAtt", f"{label}.AssociationArn")
+            yield Output(name=f"{label}Arn", description="The ARN of the association", value=found)
+        case PushEvents():
+            queue = numbered(_QUEUE, number)
+            address = Intrinsic("Ref", queue)
+            yield Output(name=f"{queue}Url", description="The address of the queue", value=address)
+            of_queue = Intrinsic("GetAtt", f"{queue}.Arn")
+            yield Output(name=f"{queue}Arn", description="The ARN of the queue", value=of_queue)
+            yield Output(name=f"{label}Arn", description="The ARN of the rule", value=arn)
+        case Attachment() | PullTimeExclusion():
+            """What is there already is known."""
