@@ -235,6 +235,21 @@ def test_a_failed_image_fails_its_index_and_nothing_else(fleet: Fleet) -> None:
     assert str(bad.digest) in told.row(index.digest).settled.outcome.detail
 
 
+def test_an_index_of_indexes_tells_what_failed_in_the_end_and_nothing_between(fleet: Fleet) -> None:
+    bad = built("b")
+    inner = build_index([built("a"), bad])
+    middle = build_index([inner])
+    outer = build_index([middle, built("c")])
+    fleet.ecr.push("web", outer, "v1")
+    fleet.lookers.fails[f"{fleet.ecr.registry.host}/web", bad.digest] = unreachable("the layer", Why.MALFORMED)
+    told = fleet.run()
+    details = [told.row(index.digest).settled.outcome.detail for index in (inner, middle, outer)]
+    cause = told.row(bad.digest).settled.outcome.detail
+    assert details == [
+        f"1 of the {children} manifests in it failed, the first {bad.digest}: {cause}" for children in (2, 1, 2)
+    ]
+
+
 def test_a_failed_image_is_tried_again_by_the_next_run(fleet: Fleet) -> None:
     image = fleet.ecr.push("web", built("a"), "v1")
     fleet.lookers.fails[f"{fleet.ecr.registry.host}/web", image] = unreachable("the layer")

@@ -105,5 +105,14 @@ class Ledger:
         if digest not in self._ends:
             _, children = self._indexes.get(digest, (None, ()))
             known = digest in self._indexes
-            self._ends[digest] = end_of_index([(each, self._end(each)) for each in children]) if known else _PENDING
+            self._ends[digest] = end_of_index([self._cause(each) for each in children]) if known else _PENDING
         return self._ends[digest]
+
+    def _cause(self, digest: Digest) -> tuple[Digest, Outcome]:
+        """How a manifest ended; an index that failed, as what failed in it: sentences would grow with the depth."""
+        outcome = self._end(digest)
+        if outcome.state is State.FAILED and digest in self._indexes:
+            _, children = self._indexes[digest]
+            ends = (self._cause(each) for each in children)
+            return next((each for each in ends if each[1].state is State.FAILED), (digest, outcome))
+        return digest, outcome

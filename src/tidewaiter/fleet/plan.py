@@ -288,9 +288,7 @@ def end_of_index(children: Sequence[tuple[Digest, Outcome]]) -> Outcome:
     failed = [(digest, outcome) for digest, outcome in children if outcome.state is State.FAILED]
     if failed:
         digest, first = failed[0]
-        detail = (
-            f"{len(failed)} of the {len(children)} manifests that it lists failed, the first {digest}: {first.detail}"
-        )
+        detail = f"{len(failed)} of the {len(children)} manifests in it failed, the first {digest}: {first.detail}"
         return Outcome(state=State.FAILED, why=first.why, detail=detail)
     states = {outcome.state for _, outcome in children}
     for state in (State.PENDING, State.SCANNED):
