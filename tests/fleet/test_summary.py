@@ -184,6 +184,14 @@ def test_a_base_is_where_the_ways_of_images_part(fleet: Fleet) -> None:
     assert base.distro == "Debian GNU/Linux 12 (bookworm)"
 
 
+def test_a_base_for_several_platforms_has_its_name_once(fleet: Fleet) -> None:
+    for name in ("amd64", "arm64"):
+        fleet.hold(name, layers("os"), (OPENSSL, 0), repository="base", tag="12")
+    fleet.hold("app", layers("os", "app"), (OPENSSL, 0))
+    (base,) = fleet.report().bases
+    assert base.names == (f"{REGISTRY.host}/base:12",)
+
+
 def test_a_base_on_a_base_counts_only_what_it_brings_itself(fleet: Fleet) -> None:
     fleet.hold("plain", layers("os", "plain"), (OPENSSL, 0))
     fleet.hold("one", layers("os", "tools", "one"), (OPENSSL, 0), (CURL, 1))

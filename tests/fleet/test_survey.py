@@ -72,6 +72,18 @@ def test_what_refuses_or_is_left_out_is_told() -> None:
     assert gaps == {f"{host}/cache": Why.FILTERED, f"{host}/locked": Why.DENIED, closed.registry.host: Why.DENIED}
 
 
+def test_the_order_does_not_tell_what_came_first() -> None:
+    lost = [Gap(stage=Stage.DISCOVERY, why=Why.DENIED, subject=name, detail="An SCP denies it.") for name in "abc"]
+    ecr = MemoryRegistry()
+    ecr.push("a", build_artifact("application/vnd.cncf.helm.config.v1+json"), "v1")
+    ecr.push("b", A, "v1", status=ImageStatus.ARCHIVED)
+    told = survey([ecr.place, *(Lost(account=ACCOUNT, gap=gap) for gap in reversed(lost))], Filters())
+    assert {image.repository for image in told} == {"a", "b"}
+    (account,) = told.accounts
+    assert account.gaps == tuple(lost)
+    assert account.registries[0].skipped == ((Why.ARCHIVED, 1), (Why.NOT_AN_IMAGE, 1))
+
+
 def test_an_error_of_discovery_is_raised_after_what_came_before_it() -> None:
     ecr = MemoryRegistry()
     ecr.push("web", A, "v1")

@@ -104,7 +104,7 @@ class Bases:
         fixable = {place: self._verdicts.totals([place]).fixable for place in node.brought}
         return BaseUpgrade(
             layers=node.path(),
-            names=tuple(sorted(node.names)),
+            names=tuple(sorted(set(node.names))),
             distro=node.distro,
             images=node.images,
             findings=totals.findings,

@@ -57,10 +57,15 @@ class _Tally:
             repositories=self.repositories,
             manifests=self.states.total(),
             pending=self.states[State.PENDING],
-            skipped=tuple(self.skipped.most_common()),
-            failed=tuple(self.failed.most_common()),
+            skipped=_ranked(self.skipped),
+            failed=_ranked(self.failed),
             gaps=tuple(sorted(self.gaps)),
         )
+
+
+def _ranked(reasons: Counter[Why]) -> tuple[tuple[Why, int], ...]:
+    """The most frequent first, in the order of their names where there are as many: not in which they came."""
+    return tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 class Survey:
@@ -87,7 +92,7 @@ class Survey:
             AccountCoverage(
                 account=account,
                 registries=tuple(sorted((each.coverage() for each in tallies), key=lambda each: each.registry)),
-                gaps=tuple(gaps),
+                gaps=tuple(sorted(gaps)),
             )
             for _, (account, tallies, gaps) in sorted(self._accounts.items())
         )

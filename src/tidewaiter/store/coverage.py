@@ -23,7 +23,9 @@ def coverage(connection: Connection, run: int) -> Sequence[AccountCoverage]:
         registries[row.account].append(tallies[row.id].covered(registry_of(row), read_gaps(row.gaps)))
     rows = connection.execute(select(account).where(account.c.run == run).order_by(account.c.id))
     return [
-        AccountCoverage(account=_account(row), registries=tuple(registries[row.id]), gaps=read_gaps(row.gaps))
+        AccountCoverage(
+            account=_account(row), registries=tuple(registries[row.id]), gaps=tuple(sorted(read_gaps(row.gaps)))
+        )
         for row in rows
     ]
 
