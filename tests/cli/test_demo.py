@@ -26,7 +26,7 @@ def test_an_organization_is_scanned_over_the_whole_way_and_nothing_is_left(
     assert done.code == 0
     assert dict(os.environ) == before
     assert names(alone) == names(tmp_path / "tmp") == []
-    assert re.search(r"images +29 images scanned", done.out)
+    assert re.search(r"images +29 images and 2 indexes scanned: 22 different images", done.out)
     for distribution in ("Debian GNU/Linux 12", "Alpine Linux v3.18", "AlmaLinux 9.2"):
         assert distribution in done.out
     for account in ("harbour-authority", "security-tooling", "storefront", "payments", "analytics"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from fleet_samples import (
     ALPINE,
     BASE,
     CHECKOUT,
+    CHECKOUT_INDEX,
     CLEAN_FLEET,
     EMPTY_FLEET,
     LEFT_OVER,
@@ -29,7 +31,7 @@ from fleet_samples import (
 )
 from golden_files import assert_golden
 from tidewaiter.model.cloud import Account
-from tidewaiter.model.fleet import AccountCoverage, FleetReport, GapCount, RegistryCoverage, State
+from tidewaiter.model.fleet import AccountCoverage, FleetImage, FleetReport, GapCount, RegistryCoverage, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.report.fleet_gaps import unseen
 from tidewaiter.report.fleet_table import render
@@ -183,6 +185,67 @@ def test_many_alike_are_named_in_part_and_counted() -> None:
     assert len(text.splitlines()) < 15
 
 
+def blind(letters: str, *, tag: str = "") -> FleetImage:
+    """An image in which nothing is installed that could be read."""
+    image = replace(BASE, repository="tool", digest=digest(letters), tags=(tag,) if tag else (), findings=0, fixable=0,
+                    severities=(), vulnerable=())  # fmt: skip
+    detail = "no installed package was found."
+    return replace(image, gaps=(Gap(stage=Stage.IMAGE, why=Why.UNSUPPORTED, subject=image.reference, detail=detail),))
+
+
+def counted(*images: FleetImage) -> FleetReport:
+    """A clean fleet but for these, whose gaps are counted."""
+    gaps = Counter(gap for image in images for gap in image.gaps)
+    counts = tuple(GapCount(gap=gap, images=number) for gap, number in gaps.items())
+    return replace(CLEAN_FLEET, images=(*CLEAN_FLEET.images, *images), gaps=counts)
+
+
+def test_images_that_lack_the_same_are_told_together_by_their_names() -> None:
+    images = [blind(f"{number:02x}", tag=f"v{number}") for number in range(250)]
+    text = section(drawn(counted(*images)), "Not looked at, or not judged")
+    assert "tool:v0, tool:v1, tool:v2, tool:v3, tool:v4, tool:v5 and 244 more" in text
+    assert text.count("no installed package was found.") == 1
+
+
+def test_what_is_unread_in_images_names_those_that_hold_it() -> None:
+    gap = Gap(stage=Stage.IMAGE, why=Why.MALFORMED, subject="var/lib/rpm/rpmdb.sqlite", detail="it ends early.")
+    images = [replace(blind(f"{number:02x}", tag=f"v{number}"), gaps=(gap,)) for number in range(5)]
+    text = section(drawn(counted(*images)), "Not looked at, or not judged")
+    assert "var/lib/rpm/rpmdb.sqlite\n" in text
+    assert "In 5 images: tool:v0, tool:v1, tool:v2, …" in text
+
+
+def test_a_manifest_is_placed_where_its_name_alone_could_be_several() -> None:
+    broken = unscanned("d5", State.FAILED, Why.MALFORMED, "layer 2 of 3 ends early.", tag="1.3")
+    there = replace(broken, registry=SHOP_VIRGINIA)
+    beside = replace(broken, tags=("1.4",), digest=digest("d6"))
+    assert "shop/checkout:1.3\n" in drawn(replace(CLEAN_FLEET, images=(broken,)))
+    several = section(drawn(replace(CLEAN_FLEET, images=(broken, there))), "Not looked at, or not judged")
+    assert "shop/checkout:1.3 in 222233334444/eu-west-1, 222233334444/us-east-1\n" in several
+    images = (broken, beside, replace(BASE, findings=0))
+    assert "shop/checkout:1.3, shop/checkout:1.4 in 222233334444/eu-west-1\n" in drawn(
+        replace(CLEAN_FLEET, images=images)
+    )
+
+
+def test_failures_that_differ_in_digests_alone_are_told_once() -> None:
+    images = tuple(
+        unscanned(letters, State.FAILED, Why.MALFORMED, f"wrong digest: sha256:{letters * 32} was promised.")
+        for letters in ("a1", "a2", "a3")
+    )
+    text = section(drawn(replace(CLEAN_FLEET, images=images)), "Not looked at, or not judged")
+    assert "Each the same but for its digests; of the first:" in text
+    assert text.count("wrong digest") == 1
+
+
+def test_many_ways_to_fail_end_with_their_number() -> None:
+    images = tuple(
+        unscanned(f"{number:02x}", State.FAILED, Why.MALFORMED, f"byte {number} is wrong.") for number in range(50)
+    )
+    text = section(drawn(replace(CLEAN_FLEET, images=images)), "Not looked at, or not judged")
+    assert text.endswith("and 30 for other reasons: --format json has all")
+
+
 def test_what_a_filter_left_out_is_counted_by_the_filter() -> None:
     images = tuple(
         unscanned(f"{number:02x}", State.SKIPPED, Why.FILTERED, f"--max-age 90: pushed on 2024-01-{number:02}.")
@@ -213,6 +276,29 @@ def test_an_image_in_several_places_stands_once_among_the_worst() -> None:
     text = section(drawn(replace(CLEAN_FLEET, images=copies)), "Worst images")
     assert "shop/checkout:1.4 (linux/amd64), 2 more of it" in text
     assert len(text.splitlines()) == len(["titles", "checkout", "base"])
+
+
+def test_an_image_is_called_by_its_tag_where_any_place_gives_it_one() -> None:
+    copies = (replace(CHECKOUT, tags=(), repository="a"), CHECKOUT)
+    assert "shop/checkout:1.4 (linux/amd64), 1 more of it" in drawn(replace(CLEAN_FLEET, images=copies))
+
+
+@pytest.mark.parametrize(
+    ("images", "known", "said"),
+    [
+        ((BASE,), 0, "1 image scanned"),
+        ((BASE,), 1, "1 image scanned: 1 known from before"),
+        ((CHECKOUT, CHECKOUT_INDEX), 0, "1 image and 1 index scanned"),
+        (
+            (BASE, replace(BASE, repository="copy"), CHECKOUT),
+            1,
+            "3 images scanned: 2 different images, 1 known from before",
+        ),
+    ],
+)
+def test_the_images_add_up_with_what_the_coverage_counts(images: tuple[FleetImage, ...], known: int, said: str) -> None:
+    report = replace(CLEAN_FLEET, images=images, run=replace(RUN, known=known))
+    assert re.search(rf"^  images    {said}$", drawn(report), re.MULTILINE)
 
 
 def test_a_base_without_a_name_is_called_by_its_last_layer() -> None:

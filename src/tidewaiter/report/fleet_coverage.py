@@ -13,7 +13,7 @@ from tidewaiter.report.page import Page, Row, titled
 
 _TITLES = titled("Account", "Region", "Repos", "Found", "Scanned", "Skipped", "Failed", right=(2, 3, 4))
 _FORESEEN = titled("Account", "Region", "Repos", "Found", "To scan", "Skipped", "Failed", right=(2, 3, 4))
-_LEAST = (12, 10, 5, 5, 7, 14, 10)
+_LEAST = (12, 14, 5, 5, 7, 14, 9)
 
 
 def foreseen_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]:

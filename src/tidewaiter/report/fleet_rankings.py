@@ -17,7 +17,7 @@ _NAMES_SHOWN = 3
 _HEX_SHOWN = 12
 _COUNTED = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 _IMAGE_TITLES = titled("Image", "Account", "Region", "Crit", "High", "Med", "Low", "All", "Fix", right=range(3, 9))
-_IMAGE_LEAST = (14, 12, 9, 4, 4, 3, 3, 3, 3)
+_IMAGE_LEAST = (14, 12, 14, 4, 4, 3, 3, 3, 3)
 _VULNERABILITY_TITLES = titled("Vulnerability", "Severity", "Images", "Fixed in", "Packages", "Summary", right=(2,))
 _VULNERABILITY_LEAST = (14, 8, 6, 14, 12)
 _SUMMARY_LEAST = 24
@@ -25,15 +25,22 @@ _WIDE = 110  # columns, from which on a summary has room
 
 
 def worst_images(images: Sequence[FleetImage], page: Page) -> list[str]:
-    """The images with findings, in their order, as many as a screen holds; one in several places stands once."""
+    """The images with findings, in their order, as many as a screen holds.
+
+    One in several places stands once, in the first where it has a tag.
+    """
     places: dict[Digest, list[FleetImage]] = {}
     for image in images:
         if image.findings:
             places.setdefault(image.digest, []).append(image)
     if not places:
         return []
-    rows = [_image(found[0], len(found) - 1) for found in islice(places.values(), _SHOWN)]
+    rows = [_image(min(found, key=_is_nameless), len(found) - 1) for found in islice(places.values(), _SHOWN)]
     return [*page.columns(_IMAGE_TITLES, rows, _IMAGE_LEAST), *_more(len(places), "image", page)]
+
+
+def _is_nameless(image: FleetImage) -> bool:
+    return not image.tags
 
 
 def _image(image: FleetImage, elsewhere: int) -> Row:

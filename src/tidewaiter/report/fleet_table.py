@@ -78,9 +78,14 @@ def _duration(time: timedelta) -> str:
 
 
 def _images(report: FleetReport) -> str:
-    scanned = len(_scanned(report))
-    known = f" ({report.run.looked:,} looked through now, {report.run.known:,} known from before)"
-    return f"{plural(scanned, 'image')} scanned" + (known if report.run.known else "")
+    """How many were scanned: with the indexes as many as the coverage counts, and of how many contents they are."""
+    scanned = _scanned(report)
+    indexes = sum(image.kind is Kind.INDEX and image.outcome.state is State.SCANNED for image in report.images)
+    also = f" and {plural(indexes, 'index', 'indexes')}" if indexes else ""
+    different = len({image.digest for image in scanned})
+    facts = [f"{plural(different, 'different image')}"] if different < len(scanned) else []
+    facts += [f"{report.run.known:,} known from before"] if report.run.known else []
+    return f"{plural(len(scanned), 'image')}{also} scanned" + (f": {', '.join(facts)}" if facts else "")
 
 
 def _scanned(report: FleetReport) -> list[FleetImage]:

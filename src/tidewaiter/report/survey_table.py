@@ -14,7 +14,7 @@ from tidewaiter.report.page import Page, Row, plural, titled
 
 _LABEL = 12
 _TITLES = titled("Repository", "Account", "Region", "Found", "To scan", "Last push", right=(3, 4))
-_LEAST = (20, 12, 9, 5, 7, 10)
+_LEAST = (20, 12, 14, 5, 7, 10)
 
 
 def render(survey: FleetReport, *, width: int, colour: bool) -> str:
