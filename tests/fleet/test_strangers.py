@@ -12,9 +12,11 @@ from tarballs import entry, tar
 from tidewaiter.aws.registries import Place
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.run import run
+from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Account
+from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Platform
-from tidewaiter.simulator.images import BuiltLayer, build_image, build_index, build_layer
+from tidewaiter.simulator.images import Built, BuiltLayer, build_image, build_index, build_layer
 from tidewaiter.store.store import ManifestRow, Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -42,10 +44,18 @@ def scanned(store: Store, apis: Sequence[BlobRegistry], wishes: Wishes) -> Seque
     return list(store.manifests(number))
 
 
-def debian(*names: str) -> BuiltLayer:
+def debian(*names: str, size: int = 0) -> BuiltLayer:
+    """A layer with these packages, stored as it is; `size` fills it up to so many bytes."""
     status = "".join(f"Package: {name}\nStatus: install ok installed\nVersion: 1\n\n" for name in names)
     release = entry("etc/os-release", b'ID=debian\nVERSION_ID="12"\n')
-    return build_layer(tar(release, entry("var/lib/dpkg/status", status.encode())))
+    content = tar(release, entry("var/lib/dpkg/status", status.encode()))
+    return build_layer(content.ljust(size, b"\0"), compression="")
+
+
+def told(layer: BuiltLayer, lie: BuiltLayer) -> Built:
+    """An image of the layer, in whose place its registry gives the lie."""
+    image = build_image([layer], platform=LINUX)
+    return replace(image, blobs={**image.blobs, layer.digest: lie.stored})
 
 
 def test_an_index_elsewhere_does_not_say_what_an_image_is_for(
@@ -58,3 +68,22 @@ def test_an_index_elsewhere_does_not_say_what_an_image_is_for(
     scanned(store, [theirs], Wishes())
     (row,) = scanned(store, [ours], Wishes(platforms=(LINUX,)))
     assert row.settled.outcome.state == "scanned"
+
+
+def test_what_a_registry_gives_in_the_place_of_a_layer_is_not_believed_where_a_ceiling_cuts_it(
+    store: Store, accounts: tuple[BlobRegistry, BlobRegistry]
+) -> None:
+    theirs, ours = accounts
+    layer = debian("a", size=20_000)
+    lie = build_layer(debian("lie").tar[:-1024] + tar(*(entry(str(number)) for number in range(9))), compression="")
+    lie = replace(lie, stored=lie.stored.ljust(20_000, b"\0"))
+    theirs.push("app", "1", told(layer, lie))
+    ours.push("app", "1", told(layer, layer))
+    wishes = Wishes(limits=Limits(entries=2))
+    (row,) = scanned(store, [theirs], wishes)
+    assert (row.settled.outcome.state, row.settled.outcome.why) == ("failed", Why.MALFORMED)
+    (row,) = scanned(store, [ours], wishes)
+    assert row.settled.outcome.state == "scanned"
+    inventory = store.inventory(row.detail.digest)
+    assert inventory is not None
+    assert [package.name for package in inventory.packages] == ["a"]

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 import pytest
 
 from tarballs import blob, entry, plain_blob, stored_blob, symlink, tar
+from tidewaiter.errors import MalformedError
 from tidewaiter.image.blob import LayerBlob
 from tidewaiter.image.budget import Budget, Stopped
 from tidewaiter.image.layers import LayerRead, read_layer
@@ -37,7 +38,6 @@ def read(layer: LayerBlob, limits: Limits) -> LayerRead:
 def limit_of(found: LayerRead) -> str:
     (gap,) = found.gaps
     assert gap.why is Why.LIMIT
-    assert not found.verified
     return gap.detail
 
 
@@ -61,6 +61,21 @@ def test_a_bomb_ends_by_its_ratio_without_taking_memory() -> None:
     assert "limit ratio" in limit_of(found)
     assert found.size < 18 << 20
     assert peak < 8 << 20
+
+
+def test_what_a_ceiling_cut_is_hashed_to_its_end_before_anybody_believes_it() -> None:
+    stored = b"".join(zeros(64 << 20))
+    limits = Limits(ratio_floor=16 << 20)
+    assert read(stored_blob(stored), limits).verified
+    told = stored_blob(stored[:-1] + b"?")
+    lie = replace(told, layer=stored_blob(stored).layer)
+    with pytest.raises(MalformedError, match="wrong digest"):
+        read(lie, limits)
+
+
+def test_a_layer_with_more_stored_bytes_than_a_layer_may_have_is_not_read_to_its_end() -> None:
+    data = tar(entry("a", bytes(5000)))
+    assert not read(blob(data, pack=bytes), Limits(layer_bytes=2000)).verified
 
 
 def test_a_layer_below_the_floor_may_be_of_any_ratio() -> None:

@@ -66,8 +66,9 @@ def read_layer(
 
     With `only` the collector is not asked: the files at those paths are given to it under the names listed for them
     (the second reading, for what links lead to). A plain layer is hopped through unless `verify`; then it is not
-    verified. What is broken or beyond a limit inside is a gap, and what came before it is kept. Raises
-    MalformedError for a wrong digest or size, and what opening and reading the stored bytes raise.
+    verified. What is broken or beyond a limit inside is a gap, and what came before it is kept; the stored bytes are
+    hashed to their end all the same, if a layer may have so many. Raises MalformedError for a wrong digest or size, and
+    what opening and reading the stored bytes raise.
     """
     names = Names(collector, limits=limits, budget=budget, only=only)
     reading = _Hop if blob.plain is not None and not verify else _Pass
@@ -170,7 +171,7 @@ class _Pass(_Reading):
         with closing(self._blob.open()) as stream:
             self._stored = _Stored(stream, self._blob, self._budget, self._advance)
             whole = self._unpack()
-            if whole is not None:
+            if whole is not None or self._can_still_be_verified():
                 self._stored.drain()
         return self._outcome(stored=self._stored.size, verified=self._verified(whole=whole))
 
@@ -221,9 +222,13 @@ class _Pass(_Reading):
             ceiling = self._limits.ratio
             raise LimitError(f"it unpacks to more than {ceiling:,} times its stored size", limit="ratio")
 
+    def _can_still_be_verified(self) -> bool:
+        """Whether the stored bytes are hashed to their end, after a limit too: what was seen may be used for others."""
+        return self._blob.hash_of == "stored" and 0 < self._layer.size <= self._limits.layer_bytes
+
     def _verified(self, *, whole: bool | None) -> bool:
         """Whether the promised hash was found. Raises MalformedError where another was."""
-        if whole is None:
+        if whole is None and not self._can_still_be_verified():
             return False
         if self._blob.hash_of == "stored":
             self._stored.verify()
