@@ -297,6 +297,30 @@ def test_a_layer_that_one_registry_refuses_is_read_from_another_that_has_it(flee
     assert len([each for each in failures if each.failure]) == 3
 
 
+def test_an_image_that_says_a_wrong_size_of_a_layer_fails_no_other(fleet: Callable[..., Fleet]) -> None:
+    ours = fleet()
+    layer = debian("a")
+    descriptor = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": str(layer.digest)}
+    wrong = build_image([layer], manifest={"layers": [{**descriptor, "size": len(layer.stored) + 1}]})
+    bad, good = ours.look(ours.push(wrong), ours.push(build_image([layer])))
+    assert bad.failure is not None
+    assert bad.failure.why is Why.MALFORMED
+    assert good.inventory is not None
+
+
+@pytest.mark.parametrize("limits", [Limits(layers=2), Limits(layer_bytes=100)])
+def test_of_an_image_beyond_a_ceiling_of_its_manifest_nothing_is_pulled(
+    fleet: Callable[..., Fleet], limits: Limits
+) -> None:
+    ours = fleet(limits)
+    image = build_image([debian(name) for name in "abc"])
+    (looked,) = ours.look(ours.push(image))
+    assert looked.failure is not None
+    assert looked.failure.why is Why.LIMIT
+    assert "--limit layer" in looked.failure.detail
+    assert sum(ours.api.asked.values()) == 0
+
+
 def test_what_a_refusal_says_reaches_the_report(fleet: Callable[..., Fleet]) -> None:
     ours = fleet()
     ours.api.refused |= {"GetDownloadUrlForLayer", "GetAuthorizationToken"}
@@ -304,6 +328,16 @@ def test_what_a_refusal_says_reaches_the_report(fleet: Callable[..., Fleet]) -> 
     assert looked.failure is not None
     assert (looked.failure.stage, looked.failure.why) == (Stage.REGISTRY, Why.DENIED)
     assert "ecr:GetDownloadUrlForLayer is denied. Allow it" in looked.failure.detail
+
+
+def test_a_worker_is_given_no_login_where_the_registry_has_no_signed_address(fleet: Callable[..., Fleet]) -> None:
+    ours = fleet()
+    ours.api.refused.add("GetDownloadUrlForLayer")
+    ours.api.docker.faults.redirect = ""
+    (looked,) = ours.look(ours.push(build_image([debian("a")])))
+    assert looked.failure is not None
+    assert "no signed address of it" in looked.failure.detail
+    assert ours.api.password not in looked.failure.detail
 
 
 def test_addresses_that_have_expired_are_asked_for_again_by_the_worker(fleet: Callable[..., Fleet]) -> None:

@@ -53,10 +53,15 @@ class Taker(Protocol):
 
 @dataclass(slots=True)
 class _Order:
-    """A layer that is being read, for the first of the takers from their repository."""
+    """A layer that is being read, for the first of the takers from their repository. All were promised one size."""
 
     descriptor: Descriptor
     takers: list[Taker]
+
+    @property
+    def name(self) -> tuple[Digest, int]:
+        """What tells it from other orders."""
+        return self.descriptor.digest, self.descriptor.size
 
 
 class LayerStock:
@@ -70,7 +75,7 @@ class LayerStock:
         self._watcher = watcher
         self._lock = threading.Lock()
         self._recent = Recent(_RECENT_BYTES)
-        self._orders: dict[Digest, _Order] = {}
+        self._orders: dict[tuple[Digest, int], _Order] = {}
         self._shelved: set[Digest] = set()
 
     def want(self, descriptor: Descriptor, taker: Taker) -> None:
@@ -105,14 +110,14 @@ class LayerStock:
         """Have the taker wait for the layer. False if it came after one had looked for it: then it is here."""
         digest = descriptor.digest
         with self._lock:
-            order = self._orders.get(digest)
+            order = self._orders.get((digest, descriptor.size))
             if order is not None:
                 order.takers.append(taker)
                 return True
             if digest in self._shelved:
                 self._shelved.remove(digest)  # should the shelf have lost it, the layer is read
                 return False
-            order = self._orders[digest] = _Order(descriptor, [taker])
+            order = self._orders[digest, descriptor.size] = _Order(descriptor, [taker])
         self._watcher.count("layers", found=1)
         self._desk.do(partial(self._read, order, taker))
         return True
@@ -156,7 +161,7 @@ class LayerStock:
             order.takers = [each for each in order.takers if each.repository != taker.repository]
             others = order.takers[:1]
             if not others:
-                del self._orders[order.descriptor.digest]
+                del self._orders[order.name]
         if not others:
             self._watcher.count("layers", done=1)
         for each in refused:
@@ -171,6 +176,6 @@ class LayerStock:
     def _closed(self, order: _Order) -> list[Taker]:
         """Nobody can wait for the layer any more; those who did."""
         with self._lock:
-            self._orders.pop(order.descriptor.digest, None)
+            self._orders.pop(order.name, None)
         self._watcher.count("layers", done=1)
         return order.takers

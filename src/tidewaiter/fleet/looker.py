@@ -17,9 +17,9 @@ from tidewaiter.fleet.messages import FoldImage, ReadImage, Refused, Result
 from tidewaiter.fleet.origins import Origins
 from tidewaiter.fleet.pool import Pool
 from tidewaiter.fleet.watcher import Watcher
-from tidewaiter.image.assembly import is_layer
+from tidewaiter.image.assembly import check_layers, is_layer
 from tidewaiter.image.limits import Limits
-from tidewaiter.image.manifest import read_document
+from tidewaiter.image.manifest import check_size, read_document
 from tidewaiter.inventory.encoding import decode_inventory
 from tidewaiter.model.cloud import Download, Registry, Repository
 from tidewaiter.model.gap import Gap
@@ -82,6 +82,7 @@ class Looker:
         shelf: LayerShelf,
         watcher: Watcher,
     ) -> None:
+        self._limits = limits
         self._desk = Desk(_THREADS)
         self._pool = Pool(workers=workers, limits=limits)
         self._origins = Origins(apis, self._desk)
@@ -106,7 +107,7 @@ class Looker:
 
     def look(self, image: PulledImage) -> Future[Looked]:
         """Begin to look through an image; never blocks. How many are under way is the caller's matter."""
-        look = _Look(image, self._stock, self._watcher, self._fold)
+        look = _Look(image, self._limits, self._stock, self._watcher, self._fold)
         with self._lock:
             self._open.add(look.future)
         look.future.add_done_callback(self._done)
@@ -134,12 +135,18 @@ class _Look:
     """One image on its way: it waits for its layers, then for the fold, and tells the outcome once."""
 
     def __init__(
-        self, image: PulledImage, stock: LayerStock, watcher: Watcher, fold: Callable[["_Look"], None]
+        self,
+        image: PulledImage,
+        limits: Limits,
+        stock: LayerStock,
+        watcher: Watcher,
+        fold: Callable[["_Look"], None],
     ) -> None:
         self.future: Future[Looked] = Future()
         self.repository = image.repository
         self.config = image.digest
         self._image = image
+        self._limits = limits
         self._stock = stock
         self._watcher = watcher
         self._fold = fold
@@ -163,12 +170,21 @@ class _Look:
     def _ask(self) -> None:
         manifest = _manifest(self._image)
         self.config = manifest.config.digest
+        self._check(manifest)
         layers = {layer.digest: layer for layer in manifest.layers if is_layer(layer.media_type)}
         self._missing = set(layers)
         for descriptor in layers.values():
             self._stock.want(descriptor, self)
         if not layers:
             self._fold(self)
+
+    def _check(self, manifest: Manifest) -> None:
+        """Raises LimitError for what need not be pulled to be too much; a layer is to be hashed to its end."""
+        where = self._image.reference
+        check_layers(len(manifest.layers), self._limits, where)
+        ceiling = self._limits.layer_bytes
+        for layer in manifest.layers:
+            check_size(layer.size, ceiling, limit="layer_bytes", where=f"{where}: layer {layer.digest}")
 
     def arrived(self, digest: Digest, content: bytes) -> None:
         """A layer is here; with the last one the image can be folded."""

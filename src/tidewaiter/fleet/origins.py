@@ -5,13 +5,15 @@ from collections.abc import Callable
 from functools import partial
 
 from tidewaiter.aws.registries import RegistryApi
-from tidewaiter.errors import CloudDeniedError, TidewaiterError
+from tidewaiter.errors import CloudDeniedError, CloudError, TidewaiterError
 from tidewaiter.fleet.desk import Desk
 from tidewaiter.fleet.messages import Address
 from tidewaiter.fleet.pool import Asked, Reply
 from tidewaiter.fleet.pull import Origin
 from tidewaiter.model.cloud import Download, Registry, Repository
 from tidewaiter.model.image import Digest
+
+_ADVICE = "Scan this image by itself, with `tidewaiter scan`: that logs in."
 
 
 class Origins:
@@ -30,8 +32,15 @@ class Origins:
                 origin.close()
 
     def download(self, repository: Repository, digest: Digest) -> Download:
-        """Where the bytes of a blob can be had now. Raises CloudError."""
-        return self._origin(repository.registry).download(repository.name, digest)
+        """Where the bytes of a blob can be had now, without a login. Raises CloudError, also where only a login helps.
+
+        A login would open more than this blob, and for longer: workers read what strangers wrote, and get none.
+        """
+        download = self._origin(repository.registry).download(repository.name, digest)
+        if any(name.lower() == "authorization" for name, _ in download.headers):
+            what = "the registry gives this blob to who logs in, and no signed address of it"
+            raise CloudError(what, where=f"{repository}@{digest}", advice=_ADVICE)
+        return download
 
     def asked(self, repository: Repository) -> Asked:
         """Answers a worker that needs addresses of blobs of this repository."""
