@@ -51,8 +51,8 @@ def _scanned(
     apart: "ImageReports | None",
 ) -> "FleetReport":
     from tidewaiter.fleet.judging import judge_fleet
+    from tidewaiter.fleet.memory import remembering
     from tidewaiter.fleet.run import run
-    from tidewaiter.fleet.session import remembering
     from tidewaiter.fleet.summary import fleet_report, image_reports
 
     wishes = wishes_of(options)

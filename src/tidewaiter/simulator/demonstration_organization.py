@@ -192,4 +192,4 @@ def _application(name: str, version: int) -> BuiltLayer:
     """A layer with a team's own files."""
     run = b"#!/bin/sh\n" * 50
     files = {f"srv/{name}/VERSION": f"{version}\n".encode(), f"srv/{name}/run": run}
-    return build_layer({**files}, created_by=f"COPY {name} /srv/{name}")
+    return build_layer(files, created_by=f"COPY {name} /srv/{name}")

@@ -23,11 +23,11 @@ _GLOBAL = frozenset({"organizations", "iam", "account"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsCall:
-    """A call that came in. `allowed`: policies let it in. `error` is the code it was answered with, "" for none.
+    """A call that came in. `allowed`: policies let it in.
 
-    `Dropped` is for a connection that ended. What moto's services answer is not looked at.
-
-    `principal` is the ARN that GetCallerIdentity says, "" where the call was not signed by a known key.
+    `principal` is the ARN that GetCallerIdentity says, "" where the call was not signed by a known key. `error` is the
+    code that it was answered with, "" for none: `Dropped` for a connection that ended. What moto's services answer is
+    not looked at.
     """
 
     principal: str
