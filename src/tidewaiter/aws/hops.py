@@ -37,13 +37,18 @@ def check_hop(hop: RoleHop, *, partition: str = "") -> hosts.Arn:
     if not _SESSION_NAME.fullmatch(hop.session_name):
         advice = "It takes 2 to 64 letters, digits and any of _+=,.@-."
         raise UsageError(f"the session name {hop.session_name!r} is not allowed", where=hop.role_arn, advice=advice)
-    if hop.external_id and not _EXTERNAL_ID.fullmatch(hop.external_id):
+    if hop.external_id and not is_external_id(hop.external_id):
         advice = "It takes 2 to 1224 letters, digits and any of _+=,.@:/-."
         raise UsageError("the external ID is not one that AWS allows", where=hop.role_arn, advice=advice)
     if not _SHORTEST <= hop.duration <= _LONGEST:
         advice = f"A session lasts {_SHORTEST} to {_LONGEST} seconds."
         raise UsageError(f"the duration {hop.duration} is not allowed", where=hop.role_arn, advice=advice)
     return role
+
+
+def is_external_id(text: str) -> bool:
+    """True for what AWS allows as an external ID."""
+    return _EXTERNAL_ID.fullmatch(text) is not None
 
 
 def check_policy(policy: str) -> None:

@@ -31,7 +31,7 @@ class Feature(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which things an action is asked of. A listing is asked of all repositories, and refused to who may see only some."""
+    """Which things an action is asked of. A listing is asked of all repositories: whoever may see some gets none."""
 
     ANY = "any"
     ROLE = "role"

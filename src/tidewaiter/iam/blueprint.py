@@ -1,8 +1,16 @@
-"""What has to stand in which account for a topology: roles, users, policies and the rest, before any format."""
+"""What has to stand in which account for a topology: roles, users, policies and the rest, before any format.
+
+Where a part is put up in many places alike, ARNs have ANY_PLACE where the account or the region stands. As a policy
+that is right as it is; a format that can name the place fills it in.
+"""
 
 from dataclasses import dataclass
+from typing import Final
 
 from tidewaiter.iam.documents import Document
+
+ANY_PLACE: Final = "*"
+"""The account in ARNs of a part that is put up in each account, the region in those of one for several regions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +66,17 @@ class OidcProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodIdentity:
-    """What gives a service account of an EKS cluster the role of this name."""
+    """What gives a service account of an EKS cluster the role of this name.
+
+    Without `session_tags` EKS leaves out the tags that it would else give to the session, and that would go on to each
+    further role: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+    """
 
     cluster: str
     namespace: str
     service_account: str
     role: str
+    session_tags: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +108,16 @@ Resource = Role | User | Attachment | InstanceProfile | OidcProvider | PodIdenti
 class Part:
     """What is put up in one place. `name` fits a file's name (`management`, `target-111122223333`).
 
-    `account` is where, 12 digits, "" for each account of an organization alike; `where` says it in a sentence. `notes`
-    are for people: what has to be done by hand, what is wider than it might be and why.
+    `account` is where, 12 digits, "" for each account of an organization alike; `regions` are those in each of which it
+    is put up once, none where it is the same in which; `where` says it in a sentence. `notes` are for people: what has
+    to be done by hand, what is wider than it might be and why.
     """
 
     name: str
     account: str
     where: str
     resources: tuple[Resource, ...]
+    regions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

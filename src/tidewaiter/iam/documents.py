@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 PrincipalKind = Literal["AWS", "Service", "Federated"]
@@ -20,11 +20,11 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One test of a statement: `StringEquals` on `sts:ExternalId` with some values."""
+    """One test of a statement: `StringEquals` on `sts:ExternalId` with some values, which may be secret."""
 
     operator: str
     key: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
