@@ -289,6 +289,20 @@ class TestMoto:
         iam.attach_role_policy(RoleName="made", PolicyArn=managed)
         assert len(client(aws, session, "ec2").describe_regions()["Regions"]) == 17
 
+    def test_users_that_are_made_through_iam_get_keys_and_may_do_what_their_policies_allow(
+        self, aws: SimulatedAws, home: SimulatedAccount, keys: Keys
+    ) -> None:
+        iam = client(aws, keys, "iam")
+        iam.create_user(UserName="made")
+        user = home.access_key("made")
+        assert client(aws, user, "sts").get_caller_identity()["Arn"] == home.arn("user/made")
+        with pytest.raises(ClientError, match="no identity-based policy"):
+            listing(aws, user)
+        iam.put_user_policy(UserName="made", PolicyName="inline", PolicyDocument=json.dumps(allowing("ecr:Describe*")))
+        assert listing(aws, user) == []
+        with pytest.raises(LookupError, match="no user nobody"):
+            home.access_key("nobody")
+
     def test_two_clouds_with_the_same_accounts_share_nothing(self) -> None:
         for _ in range(2):
             with SimulatedAws() as aws:

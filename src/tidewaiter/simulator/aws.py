@@ -73,6 +73,13 @@ class SimulatedAccount:
         self._cloud.directory.add(user)
         return self._cloud.ring.lasting(account=self.id, arn=user.arn, user_id=user.id)
 
+    def access_key(self, user: str) -> Keys:
+        """A further key of a user, however that was made: `create_user` of IAM, a template. Raises LookupError."""
+        found = self._cloud.directory.principal(self.arn(f"user/{user}"))
+        if found is None:
+            raise LookupError(f"account {self.id} has no user {user}")
+        return self._cloud.ring.lasting(account=self.id, arn=found.arn, user_id=found.id)
+
     def remove(self, name: str) -> None:
         """Removes a role or user: `role/reader`."""
         self._cloud.directory.remove(self.arn(name))
@@ -140,7 +147,7 @@ class SimulatedAws:
         authority = Authority(self.directory, self.organization, self.clock)
         self.sts = Sts(self.directory, authority, self.ring, self.clock, self.organization, self.regions)
         self._others = MotoServices(partition)
-        self.directory.elsewhere = self._others.role
+        self.directory.elsewhere = self._others.principal
         self._front = Front(
             ring=self.ring, authority=authority, regions=self.regions, sts=self.sts, others=self._others
         )

@@ -58,11 +58,11 @@ class Provider:
 class Directory:
     """Who there is, by ARN. Thread-safe; the last of the same ARN counts.
 
-    `elsewhere` gives roles that were made in another way, by ARN.
+    `elsewhere` gives roles and users that were made in another way, by ARN.
     """
 
     def __init__(self) -> None:
-        self.elsewhere: Callable[[str], Role | None] = lambda _: None
+        self.elsewhere: Callable[[str], Role | User | None] = lambda _: None
         self._principals: dict[str, Role | User] = {}
         self._providers: dict[str, Provider] = {}
         self._lock = threading.Lock()

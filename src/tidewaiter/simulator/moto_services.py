@@ -7,16 +7,16 @@ the whole process, by account: so two simulated clouds share none as long as the
 import io
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tidewaiter.simulator.iam import MAX_SESSION, Role
+from tidewaiter.simulator.iam import MAX_SESSION, Role, User
 from tidewaiter.simulator.policies import Policy
 from tidewaiter.simulator.service import Arguments
 from tidewaiter.simulator.wire import Request, Response
 
 _Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
-_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):role/.+")
+_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/.+")
 
 
 class MotoService:
@@ -66,16 +66,19 @@ class MotoServices:
         kept = {name: value for name, value in headers.items() if name.lower().startswith("x-amz")}
         return Response(status=int(status.split()[0]), content_type=kind, body=body, headers=kept)
 
-    def role(self, arn: str) -> Role | None:
-        """A role that was made through moto's IAM, with its inline and managed policies."""
+    def principal(self, arn: str) -> Role | User | None:
+        """A role or user that was made through moto's IAM, with its inline and managed policies."""
         named = _ARN.fullmatch(arn)
         if named is None or self._application is None:
             return None
         from moto.iam.models import iam_backends
 
-        roles = iam_backends[named["account"]][named["partition"]].roles
-        found = next((each for each in tuple(roles.values()) if each.arn == arn), None)
-        return _read_role(found, named["account"]) if found else None
+        backend = iam_backends[named["account"]][named["partition"]]
+        kept: Mapping[str, Any] = backend.roles if named["kind"] == "role" else backend.users
+        found = next((each for each in tuple(kept.values()) if each.arn == arn), None)
+        if found is None:
+            return None
+        return _read_role(found, named["account"]) if named["kind"] == "role" else _read_user(found, named["account"])
 
     def forget(self, accounts: Iterable[str]) -> None:
         """Empties these accounts."""
@@ -129,17 +132,25 @@ def _environment(request: Request, account: str) -> dict[str, Any]:
 
 
 def _read_role(role: Any, account: str) -> Role:
-    managed = (
-        version.document
-        for policy in role.managed_policies.values()
-        for version in policy.versions
-        if version.version_id == policy.default_version_id
-    )
     return Role(
         arn=role.arn,
         account=account,
         id=role.id,
         trust=Policy.parse(role.assume_role_policy_document, trust=True),
-        policies=tuple(map(Policy.parse, [*role.policies.values(), *managed])),
+        policies=_read_policies(role),
         max_session=int(role.max_session_duration or MAX_SESSION),
     )
+
+
+def _read_user(user: Any, account: str) -> User:
+    return User(arn=user.arn, account=account, id=user.id, policies=_read_policies(user))
+
+
+def _read_policies(principal: Any) -> tuple[Policy, ...]:
+    managed = (
+        version.document
+        for policy in principal.managed_policies.values()
+        for version in policy.versions
+        if version.version_id == policy.default_version_id
+    )
+    return tuple(map(Policy.parse, [*principal.policies.values(), *managed]))
