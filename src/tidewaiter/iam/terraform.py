@@ -1,0 +1,61 @@
+"""Terraform modules of a blueprint: one a part, to be applied with the credentials of that part's account.
+
+https://developer.hashicorp.com/terraform/language/modules/develop
+"""
+
+from collections.abc import Iterator
+
+from tidewaiter.iam.blueprint import Blueprint, Part
+from tidewaiter.iam.rendered import Rendered
+from tidewaiter.iam.terraform_documents import CALLER
+from tidewaiter.iam.terraform_resources import NEWER, OLDEST, Resources
+from tidewaiter.iam.terraform_text import Block, Body, comment, text_of
+from tidewaiter.iam.terraform_variables import Kinds
+
+_LANGUAGE = ">= 0.14"  # the first with sensitive variables
+
+
+def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
+    """The modules in the order in which they are applied, each from a folder of its own; of parts that make something."""
+    parts = [part for part in blueprint.parts if part.resources]
+    return tuple(
+        Rendered(name=f"{part.name}.tf", part=part.name, text=_text(blueprint, part, place))
+        for place, part in enumerate(parts)
+    )
+
+
+def _text(blueprint: Blueprint, part: Part, place: int) -> str:
+    resources = Resources(part, blueprint.partition)
+    head = list(_head(part, resources))
+    made = resources.blocks()
+    outputs = resources.outputs()
+    body = text_of([*head, *resources.variables.blocks(), *_looked_up(made), *made, *outputs])
+    notes = [*(blueprint.notes if place == 0 else ()), *part.notes]
+    return f"{_heading(part, notes)}\n{body}"
+
+
+def _heading(part: Part, notes: list[str]) -> str:
+    use = (
+        "Apply this module by itself, from a folder of its own, with credentials that may change IAM in this account."
+        if part.account
+        else "Apply this module in each of these accounts, with credentials that may change IAM there."
+    )
+    lines = [line for text in [part.where, use, *notes] for line in ["#", *comment(text)]]
+    return "".join(f"{line}\n" for line in lines[1:])
+
+
+def _head(part: Part, resources: Resources) -> Iterator[Block]:
+    """What the module asks of Terraform; where it is for one account, that it is this one."""
+    newest = max([OLDEST, *(NEWER.get(type(each), OLDEST) for each in part.resources)])
+    version = ".".join(map(str, newest))
+    provider: Body = [("aws", {"source": "hashicorp/aws", "version": f">= {version}"})]
+    needed: Body = [("required_version", _LANGUAGE), None, Block("required_providers", (), provider)]
+    yield Block("terraform", (), needed)
+    if part.account:
+        account = resources.variables.of(Kinds.ACCOUNT, part.account)
+        yield Block("provider", ("aws",), [("allowed_account_ids", [account])])
+
+
+def _looked_up(blocks: list[Block]) -> list[Block]:
+    """What tells the account, where that is known no sooner than on the spot."""
+    return [Block("data", ("aws_caller_identity", "current"), ())] if CALLER.text in text_of(blocks) else []
