@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from command_lines import World
 from tidewaiter.cli.streams import confess, put, say
 
-Start = Callable[..., subprocess.Popen[bytes]]
 MAIN = "from tidewaiter.cli.main import main; main()"
 
 

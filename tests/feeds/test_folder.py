@@ -6,7 +6,6 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,8 +14,6 @@ from hypothesis import strategies as st
 from tidewaiter.errors import FeedError
 from tidewaiter.feeds.feed import RecordError
 from tidewaiter.feeds.folder import Ceilings, sources
-
-Json = dict[str, Any]
 
 
 def json_only(path: str) -> bool:

@@ -23,10 +23,7 @@ SEEDS = (
     tar(pax(_HOLES), entry("s", b"1\n1500\n10\n".ljust(512, b"\0") + b"0123456789"), entry("next", b"1")),
     tar(entry("s", b"abc", kind=b"S", at386=b"%011o\0%011o\0" % (1000, 3), at483=b"%011o\0" % 1500)),
     tar(entry("././@LongLink", b"n/" * 100, kind=b"L"), entry("cut"), pax({"comment": "x"}, b"g"), entry("z")),
-    tar(
-        entry("x", pax_record("GNU.sparse.map", "0,1,5,1") + pax_record("GNU.sparse.size", "9"), kind=b"x"),
-        entry("y", b"ab"),
-    ),
+    tar(entry("x", _MAP, kind=b"x"), entry("y", b"ab")),
     tar(entry("big", at124=b"\x80" + (600).to_bytes(11, "big")) + bytes(1024), entry("var/.wh..wh..opq")),
 )
 
