@@ -1,3 +1,5 @@
+"""A private registry by its API: listings, tags, manifests, addresses of blobs, logins."""
+
 import base64
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

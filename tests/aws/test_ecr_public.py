@@ -1,3 +1,5 @@
+"""A public registry by its API, which lists, and no more."""
+
 import base64
 from datetime import UTC, datetime
 

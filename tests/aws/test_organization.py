@@ -1,3 +1,5 @@
+"""The accounts and units of an organization, and which of them a filter wants."""
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

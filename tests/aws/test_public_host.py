@@ -1,3 +1,5 @@
+"""The Docker API of ECR Public: logins, manifests, where blobs lie, and what passes or does not."""
+
 import base64
 import json
 import threading

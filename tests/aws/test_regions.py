@@ -1,3 +1,5 @@
+"""Which regions an account has enabled, and what is told of one that there is not."""
+
 import pytest
 
 from fakes.chains import FakeAws

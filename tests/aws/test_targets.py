@@ -1,3 +1,5 @@
+"""From an identity to registries: roles, an organization, and all that refuses on the way."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 

@@ -1,3 +1,5 @@
+"""A simulated cloud, its management account, and a user there who may do everything."""
+
 from collections.abc import Iterator
 
 import pytest

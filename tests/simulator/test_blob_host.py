@@ -1,3 +1,5 @@
+"""The simulated storage gives blobs at signed addresses until they expire, and fails as it is told."""
+
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path

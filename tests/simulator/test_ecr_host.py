@@ -1,3 +1,5 @@
+"""The Docker API of the simulated registries: logins, pulls, pushes by skopeo."""
+
 import base64
 import hashlib
 import json

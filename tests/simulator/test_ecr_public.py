@@ -1,3 +1,5 @@
+"""The simulated ECR Public lists in one region, and gives tokens."""
+
 from collections.abc import Iterator, Mapping
 from typing import Any
 

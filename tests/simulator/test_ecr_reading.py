@@ -1,3 +1,5 @@
+"""What the simulated ECR lists and gives, page by page, and what it refuses."""
+
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,5 @@
+"""What changes a simulated registry: repositories, manifests, tags, the archive, exclusions."""
+
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any

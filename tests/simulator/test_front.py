@@ -1,3 +1,5 @@
+"""The front lets boto3 in by environment variables alone, refuses, fails and notes what it is told."""
+
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

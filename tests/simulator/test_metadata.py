@@ -1,3 +1,5 @@
+"""Instances, tasks and pods of the simulated cloud are handed the sessions of their roles."""
+
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The simulated Organizations lists what there is, to those who may, as the real one does."""
+
 from typing import Any
 
 import pytest

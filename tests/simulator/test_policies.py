@@ -1,3 +1,5 @@
+"""Policies allow, deny and trust as IAM's documentation says."""
+
 import json
 
 import pytest

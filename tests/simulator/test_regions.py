@@ -1,3 +1,5 @@
+"""Which regions the simulated accounts have, and where their keys are good."""
+
 import pytest
 from botocore.exceptions import ClientError
 

@@ -1,3 +1,5 @@
+"""The simulated STS makes sessions under the rules that the real one has."""
+
 import json
 from datetime import timedelta
 
