@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tidewaiter.report
+from diagnosis_samples import AILING
 from fleet_samples import SMALL_FLEET, SURVEY
 from report_samples import EMPTY, INVENTORY, SMALL
 from tidewaiter.errors import UsageError
@@ -18,6 +19,7 @@ from tidewaiter.report.catalog import (
     FORMATS,
     Canvas,
     canvas_of_stdout,
+    render_diagnosis,
     render_fleet,
     render_inventories,
     render_reports,
@@ -31,13 +33,16 @@ def test_every_module_that_renders_is_in_the_list() -> None:
     rendering = {path.stem for path in folder.glob("*.py") if "\ndef render" in path.read_text(encoding="utf-8")}
     of_fleets = {f"fleet_{format_.name}" for format_ in FORMATS if format_.fleet}
     of_surveys = {f"survey_{format_.name}" for format_ in FORMATS if format_.survey}
-    assert rendering - {"catalog"} == {format_.name for format_ in FORMATS} | of_fleets | of_surveys
+    of_diagnoses = {f"diagnosis_{format_.name}" for format_ in FORMATS if format_.diagnosis}
+    of_images = {format_.name for format_ in FORMATS if format_.reports or format_.inventories}
+    assert rendering - {"catalog"} == of_images | of_fleets | of_surveys | of_diagnoses
 
 
 def test_every_format_has_a_golden_file() -> None:
     golden = {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()}
     assert {"table-80.txt", "report.json", "report.cdx.json", "inventory.cdx.json", "inventory.spdx.json"} <= golden
     assert {"fleet-80.txt", "fleet.json", "survey-80.txt", "survey.json"} <= golden
+    assert {"diagnosis-80.txt", "diagnosis.json", "diagnosis.md"} <= golden
 
 
 @pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.reports])
@@ -58,6 +63,11 @@ def test_every_format_of_fleets_renders(name: str) -> None:
 @pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.survey])
 def test_every_format_of_surveys_renders(name: str) -> None:
     assert "shop/checkout" in render_survey(SURVEY, name)
+
+
+@pytest.mark.parametrize("name", [format_.name for format_ in FORMATS if format_.diagnosis])
+def test_every_format_of_diagnoses_renders(name: str) -> None:
+    assert "ecr:BatchGetImage" in render_diagnosis(AILING, name)
 
 
 def test_unknown_formats_and_those_that_cannot_hold_it_are_refused() -> None:
@@ -85,7 +95,7 @@ def test_a_document_of_one_image_refuses_other_numbers(count: int) -> None:
 def test_formats_of_several_images_take_them(format_: catalog.Format) -> None:
     if format_.several and format_.reports:
         assert format_.reports([SMALL, EMPTY], Canvas())
-    assert format_.reports or format_.inventories
+    assert format_.reports or format_.inventories or format_.diagnosis
 
 
 def test_source_date_epoch_makes_documents_reproducible(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,9 +90,9 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether all that counts is right: nothing wrong, poorer, too wide, or unknown that a scan needs.
+        """Whether there were checks, and all that counts is right: nothing wrong, poorer, too wide, or unknown that a scan needs.
 
         That a role may do more than it needs is told, and takes nothing from a scan.
         """
         counting = (check for check in self.checks if check.counts and check.topic is not Topic.RIGHTS)
-        return all(check.health is Health.RIGHT for check in counting)
+        return bool(self.checks) and all(check.health is Health.RIGHT for check in counting)

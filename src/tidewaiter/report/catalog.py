@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # `--help` names the formats, and shall not wait for the mode
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from tidewaiter.model.diagnosis import Diagnosis
     from tidewaiter.model.fleet import FleetReport
     from tidewaiter.model.package import Inventory
     from tidewaiter.model.report import Report
@@ -32,8 +33,8 @@ class Canvas:
 class Format:
     """A format: its name on the command line, and what it can hold (None: not offered for that).
 
-    `several` tells whether one document holds several images. A fleet's report, and the survey of one (a report in
-    which what would be scanned is pending), are documents of their own.
+    `several` tells whether one document holds several images. A fleet's report, the survey of one (a report in which
+    what would be scanned is pending), and a diagnosis are documents of their own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Format:
     inventories: Callable[[Sequence[Inventory]], str] | None = None
     fleet: Callable[[FleetReport, Canvas], str] | None = None
     survey: Callable[[FleetReport, Canvas], str] | None = None
+    diagnosis: Callable[[Diagnosis, Canvas], str] | None = None
 
 
 def _table(reports: Sequence[Report], canvas: Canvas) -> str:
@@ -87,6 +89,24 @@ def _survey_json(survey: FleetReport, _canvas: Canvas) -> str:
     return survey_json.render(survey)
 
 
+def _diagnosis_table(diagnosis: Diagnosis, canvas: Canvas) -> str:
+    from tidewaiter.report import diagnosis_table
+
+    return diagnosis_table.render(diagnosis, width=canvas.width, colour=canvas.colour)
+
+
+def _diagnosis_json(diagnosis: Diagnosis, _canvas: Canvas) -> str:
+    from tidewaiter.report import diagnosis_json
+
+    return diagnosis_json.render(diagnosis)
+
+
+def _diagnosis_markdown(diagnosis: Diagnosis, _canvas: Canvas) -> str:
+    from tidewaiter.report import diagnosis_markdown
+
+    return diagnosis_markdown.render(diagnosis)
+
+
 def _cyclonedx(reports: Sequence[Report], _canvas: Canvas) -> str:
     from tidewaiter.report import cyclonedx
 
@@ -113,6 +133,7 @@ FORMATS: tuple[Format, ...] = (
         reports=_table,
         fleet=_fleet_table,
         survey=_survey_table,
+        diagnosis=_diagnosis_table,
     ),
     Format(
         name="json",
@@ -122,6 +143,7 @@ FORMATS: tuple[Format, ...] = (
         inventories=_json_inventories,
         fleet=_fleet_json,
         survey=_survey_json,
+        diagnosis=_diagnosis_json,
     ),
     Format(
         name="cyclonedx",
@@ -132,12 +154,14 @@ FORMATS: tuple[Format, ...] = (
     ),
     # SPDX 2.3 has no place for vulnerabilities and their fixes: it holds inventories only.
     Format(name="spdx", summary="SPDX 2.3 JSON", several=False, inventories=_spdx_inventory),
+    Format(name="markdown", summary="for a ticket or a wiki page", several=False, diagnosis=_diagnosis_markdown),
 )
 _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 REPORT_FORMATS = tuple(format_.name for format_ in FORMATS if format_.reports)
 INVENTORY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.inventories)
 FLEET_FORMATS = tuple(format_.name for format_ in FORMATS if format_.fleet)
 SURVEY_FORMATS = tuple(format_.name for format_ in FORMATS if format_.survey)
+DIAGNOSIS_FORMATS = tuple(format_.name for format_ in FORMATS if format_.diagnosis)
 
 
 def render_reports(reports: Sequence[Report], name: str, *, to_file: bool = False) -> str:
@@ -175,6 +199,14 @@ def render_survey(survey: FleetReport, name: str, *, to_file: bool = False) -> s
     if format_ is None or format_.survey is None:
         raise _unknown(name, SURVEY_FORMATS)
     return format_.survey(survey, Canvas() if to_file else canvas_of_stdout())
+
+
+def render_diagnosis(diagnosis: Diagnosis, name: str, *, to_file: bool = False) -> str:
+    """A diagnosis in the format of that name. Raises UsageError for a format that cannot hold it."""
+    format_ = _BY_NAME.get(name)
+    if format_ is None or format_.diagnosis is None:
+        raise _unknown(name, DIAGNOSIS_FORMATS)
+    return format_.diagnosis(diagnosis, Canvas() if to_file else canvas_of_stdout())
 
 
 def check_count(name: str, images: int) -> None:
