@@ -1,50 +1,23 @@
 """What becomes of every manifest of a repository, and which documents must be read to tell it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listing_samples import INDEX, MULTI_LISTED, NOW, OCI, child, digest, image, index, named
 from tidewaiter.fleet.classify import Verdict
 from tidewaiter.fleet.filters import Filters, Wishes
-from tidewaiter.fleet.plan import Entry, Plan, end_of_index, foreseen
+from tidewaiter.fleet.plan import Entry, Plan, end_of_index
 from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import ImageDetail, ImageStatus
 from tidewaiter.model.fleet import Kind, Outcome, State
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Descriptor, Digest, Platform
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-OCI = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
 SCANNED = Outcome(state=State.SCANNED)
-
-
-def digest(name: str) -> Digest:
-    return Digest("sha256", name.encode().hex().ljust(64, "0"))
-
-
-def named(digest: Digest) -> str:
-    return bytes.fromhex(digest.hex).decode().rstrip("\0")
-
-
-def image(name: str, *tags: str, day: int = 0, **more: object) -> ImageDetail:
-    """A line of a listing, pushed so many days after the year began."""
-    pushed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-    line = ImageDetail(digest=digest(name), tags=tags, media_type=OCI, pushed=pushed)
-    return replace(line, **more)  # type: ignore[arg-type]  # the fields of ImageDetail
-
-
-def index(name: str, *tags: str, day: int = 0, **more: object) -> ImageDetail:
-    return replace(image(name, *tags, day=day, **more), media_type=INDEX)
-
-
-def child(name: str, platform: str = "linux/amd64", media_type: str = OCI) -> Descriptor:
-    parsed = Platform.parse(platform) if platform else None
-    return Descriptor(media_type=media_type, digest=digest(name), size=1, platform=parsed)
 
 
 class Reading:
@@ -102,7 +75,6 @@ class Reading:
 
 
 MULTI = {"multi": (child("amd"), child("arm", "linux/arm64/v8"), child("att", "unknown/unknown"))}
-MULTI_LISTED = (index("multi", "v1", day=2), image("amd", day=1), image("arm", day=1), image("att", day=1))
 
 
 def test_images_are_due_without_anything_being_read() -> None:
@@ -320,27 +292,6 @@ def test_every_listed_manifest_has_an_entry_and_each_is_due_settled_or_an_index(
     for filters in (Filters(), Filters(newest=1), Filters(newest=2, exclude_tags=("v0",)), Filters(tags=("v1",))):
         reading = Reading(listed, MULTI, filters)
         assert reading.entries.keys() == {named(each.digest) for each in listed}
-
-
-def test_the_listing_alone_foresees_what_would_be_looked_at() -> None:
-    listed = [*MULTI_LISTED, image("chart", "1.0", artifact_type="application/vnd.cncf.helm.config.v1+json")]
-    verdicts = {named(detail.digest): verdict for detail, verdict in foreseen(listed, Filters(), NOW)}
-    assert {name for name, verdict in verdicts.items() if verdict.outcome is None} == {"multi", "amd", "arm", "att"}
-
-
-def test_the_newest_that_are_foreseen_bring_the_images_that_may_be_theirs() -> None:
-    listed = [
-        index("m2", "v2", day=8),
-        image("a2", day=7),
-        image("sig", f"sha256-{'a' * 64}.sig", day=6),
-        index("m1", "v1", day=5),
-        image("a1", day=4),
-    ]
-    verdicts = {named(detail.digest): verdict for detail, verdict in foreseen(listed, Filters(newest=1), NOW)}
-    assert {name for name, verdict in verdicts.items() if verdict.outcome is None} == {"m2", "a2"}
-    plain = [image("b", day=2), image("a", day=1)]
-    kept = [named(detail.digest) for detail, each in foreseen(plain, Filters(newest=1), NOW) if not each.outcome]
-    assert kept == ["b"]
 
 
 def outcome(state: State, why: Why | None = None) -> Outcome:

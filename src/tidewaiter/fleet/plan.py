@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain
 
 from tidewaiter.fleet.classify import Verdict, by_descriptor, by_listing
-from tidewaiter.fleet.filters import Filters, Wishes, left_out
+from tidewaiter.fleet.filters import Wishes, left_out
 from tidewaiter.image.limits import how_to_raise
 from tidewaiter.image.selection import INDEX_TYPES, Leaf, PlatformError, Wanted, choose
 from tidewaiter.model.cloud import ImageDetail
@@ -76,7 +76,7 @@ class Plan:
         looked_at = [detail for detail in details if self._verdicts[detail.digest].outcome is None]
         filtered = ((detail, self._filters.of_image(detail, now)) for detail in looked_at)
         self._filtered = {detail.digest: outcome for detail, outcome in filtered if outcome is not None}
-        self._order = sorted((each for each in looked_at if each.digest not in self._filtered), key=_newest_first)
+        self._order = sorted((each for each in looked_at if each.digest not in self._filtered), key=newest_first)
 
     def needs(self) -> tuple[Digest, ...]:
         """The manifests to be read next: indexes, and whatever must be known to be one of the newest images."""
@@ -263,26 +263,6 @@ class Plan:
         return detail is not None and bool(detail.tags) and digest not in self._filtered
 
 
-def foreseen(details: Sequence[ImageDetail], filters: Filters, now: datetime) -> Iterator[tuple[ImageDetail, Verdict]]:
-    """What each manifest is and how it would end, by the listing alone; without an outcome it would be looked at.
-
-    Which untagged images belong to an index is not known. Beside an index they are not counted among the newest; those
-    are foreseen that were pushed after the first index or image that is too old, as a child is pushed before its index.
-    """
-    verdicts = [(detail, _filtered(detail, by_listing(detail), filters, now)) for detail in details]
-    wanted = [(detail, verdict) for detail, verdict in verdicts if verdict.outcome is None]
-    indexed = any(verdict.kind is Kind.INDEX for _, verdict in wanted)
-    roots = sorted(
-        (each for each, verdict in wanted if each.tags or verdict.kind is Kind.INDEX or not indexed), key=_newest_first
-    )
-    too_old = roots[filters.newest] if filters.newest and filters.newest < len(roots) else None
-    for detail, verdict in verdicts:
-        if verdict.outcome is None and too_old and _newest_first(detail) >= _newest_first(too_old):
-            yield detail, replace(verdict, outcome=filters.beyond_newest())
-        else:
-            yield detail, verdict
-
-
 def end_of_index(children: Sequence[tuple[Digest, Outcome]]) -> Outcome:
     """How an index ends: as the images that it lists, with the worst of them."""
     failed = [(digest, outcome) for digest, outcome in children if outcome.state is State.FAILED]
@@ -301,11 +281,7 @@ def end_of_index(children: Sequence[tuple[Digest, Outcome]]) -> Outcome:
     return Outcome(state=State.SKIPPED, why=Why.NOT_AN_IMAGE, detail="It is an index that lists no image.")
 
 
-def _filtered(detail: ImageDetail, verdict: Verdict, filters: Filters, now: datetime) -> Verdict:
-    return replace(verdict, outcome=verdict.outcome or filters.of_image(detail, now))
-
-
-def _newest_first(detail: ImageDetail) -> tuple[float, bool, Digest]:
+def newest_first(detail: ImageDetail) -> tuple[float, bool, Digest]:
     """The order of pushes; of those at the same time, an index comes before what it may list."""
     return -_pushed(detail), detail.media_type not in INDEX_TYPES, detail.digest
 

@@ -11,6 +11,7 @@ from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.registries import Found, Place
 from tidewaiter.errors import CloudError
 from tidewaiter.fleet.filters import Filters
+from tidewaiter.fleet.forecast import foreseen
 from tidewaiter.fleet.lanes import Lanes
 from tidewaiter.fleet.listing import (
     REGISTRIES_AT_ONCE,
@@ -20,7 +21,6 @@ from tidewaiter.fleet.listing import (
     names,
     repository_left_out,
 )
-from tidewaiter.fleet.plan import foreseen
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.model.cloud import Account, ImageDetail, Lost, Passed, Registry, Repository
 from tidewaiter.model.fleet import AccountCoverage, FleetImage, Outcome, RegistryCoverage, State
