@@ -1,6 +1,7 @@
 """AWS' sentences on denied access, as its documentation gives them, and what the user is told to write."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_an_explicit_deny_is_told_apart_for_no_allow_helps(kind: str) -> None:
     assert denial.explicit
     assert denial.reason == f"an explicit Deny in a {kind.replace('-based', '')}"
     assert f"has to except {_ROLE} from its Deny" in denial.advice
+
+
+def test_an_organization_that_gives_no_reason_may_have_been_asked_from_another_account() -> None:
+    asked = replace(_PULL, action="organizations:ListAccounts", resource="*")
+    unsaid = Denial.read("You don't have permissions to access this resource.", asked)
+    assert "--management-role-arn" in unsaid.advice
+    assert f"Add to the identity policy of {_ROLE}: " in unsaid.advice
+    said = f"User: {_SESSION} is not authorized to perform: organizations:ListAccounts on resource: * because no"
+    assert "--management-role-arn" not in Denial.read(f"{said} identity-based policy allows it", asked).advice
 
 
 def test_the_denying_policy_is_named_where_aws_names_it() -> None:

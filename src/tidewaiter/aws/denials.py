@@ -98,7 +98,7 @@ class Denial:
             return self._advice_on_trust()
         if kind in _OWNERS:
             return f"{_OWNERS[kind]} has to allow {self._allowed()}"
-        return f"Add to the identity policy of {role_of(self.principal)}: {self._allowed()}"
+        return f"{self._of_organizations}Add to the identity policy of {role_of(self.principal)}: {self._allowed()}"
 
     @property
     def remedy(self) -> Remedy:
@@ -123,6 +123,14 @@ class Denial:
             return _json(self._trusted()), f"trust policy of {self.resource}"
         owner = _OWNERS.get(kind, f"identity policy of {role_of(self.principal)}")
         return self._allowed(), f"{owner[0].lower()}{owner[1:]}"
+
+    @property
+    def _of_organizations(self) -> str:
+        """What organizations refuse without a reason, as to all accounts but those that manage them."""
+        if self.document or not self.action.startswith("organizations:"):
+            return ""
+        who = "Only the organization's management account and its delegated administrators may ask this"
+        return f"{who}: from another account, name a role in one of them (--management-role-arn). In one of them: "
 
     def _advice_on_trust(self) -> str:
         trust = f"the trust policy of {self.resource}: {_json(self._trusted())}"
