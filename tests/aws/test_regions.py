@@ -54,7 +54,9 @@ def test_outside_the_usual_partition_its_own_home_is_asked() -> None:
     assert [each.region for each in aws.asked] == ["cn-northwest-1"]
 
 
-@pytest.mark.parametrize(("name", "meant"), [("eu-wset-1", "eu-west-1"), ("us-east1", "us-east-1")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("eu-wset-1", "eu-west-1"), ("us-esat-1", "us-east-1"), ("us-east1", "us-east-1")]
+)
 def test_a_mistyped_region_is_refused_with_the_one_that_may_be_meant(name: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"Did you mean {meant}"):
         check_regions([name], "aws")

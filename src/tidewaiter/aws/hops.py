@@ -76,7 +76,9 @@ def _role(text: str) -> hosts.Arn:
     role = hosts.parse_arn(text)
     if role.service != "iam" or not role.resource.startswith("role/") or not hosts.is_account(role.account):
         raise UsageError(
-            "is not the ARN of a role", where=text, advice="It has the form arn:aws:iam::ACCOUNT:role/NAME."
+            "is not the ARN of a role",
+            where=text,
+            advice="It has the form arn:aws:iam::ACCOUNT:role/NAME, its account 12 digits.",
         )
     if not _SHORTEST_ARN <= len(text) <= _LONGEST_ARN:
         raise UsageError(f"a role's ARN has {_SHORTEST_ARN} to {_LONGEST_ARN} characters", where=text[:80])

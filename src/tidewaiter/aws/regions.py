@@ -96,6 +96,7 @@ def enabled_regions(chain: Principal, partition: str, *, preferred: Sequence[str
 
 
 def _advice(name: str, known: Sequence[str]) -> str:
-    meant = difflib.get_close_matches(name, known, n=1)
+    swapped = [each for each in known if sorted(each) == sorted(name)]
+    meant = swapped or difflib.get_close_matches(name, known, n=1)
     guess = f"Did you mean {meant[0]}?" if meant else f"Known are {', '.join(known)}."
     return f"{guess} A region that is newer than the installed boto3 needs a newer boto3."
