@@ -149,5 +149,6 @@ def test_a_file_that_is_damaged_is_an_error(tmp_path: Path, opened: Callable[[st
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="cannot be used: database disk image is malformed"):
+    with pytest.raises(StoreError, match="cannot be used: database disk image is malformed") as caught:
         opened(str(path)).inventory(digest("app"))
+    assert "move it away" in caught.value.advice

@@ -94,7 +94,8 @@ class Database:
             yield
         except SQLAlchemyError as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(f"cannot be used: {_first_line(cause)}", where=self.shown, advice=_ADVICE) from None
+            advice = _DAMAGED if getattr(cause, "sqlite_errorname", "").startswith(_BROKEN) else _ADVICE
+            raise StoreError(f"cannot be used: {_first_line(cause)}", where=self.shown, advice=advice) from None
         except (MalformedError, msgspec.MsgspecError, zstandard.ZstdError) as error:
             what = f"holds a damaged record: {_first_line(error)}"
             raise StoreError(what, where=self.shown, advice=_AFRESH) from None
@@ -104,6 +105,8 @@ class Database:
 _WRITER = "SELECT pg_advisory_xact_lock(hashtextextended('tidewaiter writes ' || current_schema(), 0))"
 _ADVICE = "See that it can be reached and written, and has room"
 _AFRESH = "Scan into a new store"
+_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # https://www.sqlite.org/rescode.html
+_DAMAGED = "It is damaged, or of another program. Name another file, or move it away: all is then pulled once more"
 
 
 def insert(connection: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":
