@@ -132,6 +132,21 @@ def test_silence_tells_refusals_and_nothing_else(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "tidewaiter: an account refuses \\x1b[31m\n"
 
 
+def test_of_many_refusals_alike_the_first_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(quiet=True, pause=0.0) as tally:
+        for number in range(20):
+            tally.note(f"account 1111111111{number:02} (shop-{number}) in eu-west-{number % 3}: denied. Allow it.")
+        tally.note("account 111111111100 (shop-0): another reason. Allow it.")
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in told] == [
+        "account 111111111100 (shop-0) in eu-west-0: denied",
+        "account 111111111101 (shop-1) in eu-west-1: denied",
+        "account 111111111102 (shop-2) in eu-west-2: denied",
+        "others say the same: the report names them all",
+        "account 111111111100 (shop-0): another reason",
+    ]
+
+
 class _Told:
     """What stderr got so far."""
 

@@ -360,7 +360,7 @@ def test_accounts_that_are_lost_or_passed_over_are_told(fleet: Fleet) -> None:
         closed.id: (inactive,),
         refusing.id: (denied,),
     }
-    assert fleet.watcher.notes == ["AssumeRole was refused."]
+    assert fleet.watcher.notes == [f"{denied.subject}: AssumeRole was refused."]
 
 
 def test_filters_settle_what_they_leave_out_with_their_name(fleet: Fleet) -> None:

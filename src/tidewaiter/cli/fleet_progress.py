@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from tidewaiter.cli.streams import say
 from tidewaiter.fleet.watcher import Thing
+from tidewaiter.report.fleet_gaps import without_places
 from tidewaiter.report.layout import size_of
 
 if TYPE_CHECKING:  # rich is imported only where a bar is drawn
@@ -20,6 +21,8 @@ _PAUSE = 10.0  # seconds between two lines
 _FRAMES = 4  # a second
 _MINUTE, _HOUR = 60, 3600  # seconds
 _BAR = 30  # columns
+_ALIKE_TOLD = 3  # messages that differ in account, region and digests alone
+_MORE = "others say the same: the report names them all"
 _SHOWN: tuple[Thing, ...] = tuple(thing for thing in get_args(Thing) if thing != "manifests")
 
 
@@ -63,7 +66,7 @@ class Tally:
     _done: Counter[Thing] = field(default_factory=Counter)
     _pulled: int = 0
     _judged: int = 0
-    _noted: set[str] = field(default_factory=set)
+    _noted: dict[str, set[str]] = field(default_factory=dict)
     _first_bytes: float | None = None
     _first_image: float | None = None
 
@@ -90,15 +93,18 @@ class Tally:
     def note(self, message: str) -> None:
         """Something that the user should know at once, as a refusal; told also where silence is asked for.
 
-        The first sentence says it, once: where credentials have ended, every repository meets the same refusal. What to
-        do about it stands in the report.
+        The first sentence says it, once: where credentials have ended, every repository meets the same refusal. Where
+        many accounts or regions refuse in the same way, the first stand for all. What to do about it stands in the
+        report.
         """
         sentence = message.partition(". ")[0]
         with self._lock:
-            is_new = sentence not in self._noted
-            self._noted.add(sentence)
+            alike = self._noted.setdefault(without_places(sentence), set())
+            is_new = sentence not in alike and len(alike) <= _ALIKE_TOLD
+            alike.add(sentence)
+            is_one_more = len(alike) > _ALIKE_TOLD
         if is_new:
-            self.tell(sentence)
+            self.tell(_MORE if is_one_more else sentence)
 
     def standing(self) -> Standing:
         """How far it is now."""

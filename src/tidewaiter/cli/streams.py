@@ -15,7 +15,7 @@ def say(message: str) -> None:
     from tidewaiter.report.layout import clean
 
     if sys.stderr is not None:
-        print(f"tidewaiter: {clean(message)}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+        sys.stderr.write(f"tidewaiter: {clean(message)}\n")  # at once: other threads may speak too
 
 
 def confess(error: Exception) -> None:

@@ -133,7 +133,7 @@ class _Fleet:
         match found:
             case Lost():
                 store.saw_account(self._voyage.run, found.account, [found.gap])
-                watcher.note(found.gap.detail)
+                watcher.note(found.gap.detail if found.region else f"{found.gap.subject}: {found.gap.detail}")
             case Passed():
                 store.saw_account(self._voyage.run, found.account, [found.gap])
             case Place():

@@ -22,10 +22,15 @@ _REASONS_SHOWN = 12
 _LONGEST_NAME = 60
 _HOLDERS_SHOWN = 3
 _GROUPS_SHOWN = 20
-_ACCOUNT_ID = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)(?: \([^()]*\))?")  # with its name
 _STATEMENT = re.compile(r'\{\s*"(?:Effect|Sid|Statement|Version)"')
 _REGION = re.compile(r"\b[a-z]{2,4}(?:-[a-z]+)+-\d\b")
 _DIGEST = re.compile(r"\bsha(?:256|512):[0-9a-f]{64,128}\b")
+
+
+def without_places(sentence: str) -> str:
+    """What is the same in what many accounts, regions and manifests say."""
+    return _DIGEST.sub("DIGEST", _REGION.sub("REGION", _ACCOUNT.sub("ACCOUNT", sentence)))
 
 
 def places(report: FleetReport) -> Iterator[Gap]:
@@ -128,8 +133,7 @@ def _together(gaps: Iterable[Gap]) -> _Groups:
 
 
 def _group(groups: _Groups, gap: Gap) -> _Alike:
-    pattern = _DIGEST.sub("DIGEST", _REGION.sub("REGION", _ACCOUNT_ID.sub("ACCOUNT", gap.detail)))
-    alike = groups.setdefault((gap.why, gap.stage, pattern), _Alike(gap.detail))
+    alike = groups.setdefault((gap.why, gap.stage, without_places(gap.detail)), _Alike(gap.detail))
     alike.details.add(gap.detail)
     return alike
 
