@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import msgspec
 from botocore import xform_name
-from botocore.credentials import Credentials
 
 from tidewaiter.aws import hosts
 from tidewaiter.aws.ambient import AmbientCredentials, ambient_region
@@ -23,6 +22,7 @@ from tidewaiter.aws.limiter import Limiter
 from tidewaiter.aws.permissions import is_listed
 from tidewaiter.aws.refusals import DENIED, EXPIRED, INVALID, RAISED, REGION_DISABLED, code_of, refusal
 from tidewaiter.aws.sessions import FEWEST_ATTEMPTS, THROTTLED, Clients, Pace, Sessions
+from tidewaiter.aws.source import Source
 from tidewaiter.errors import CloudError, TidewaiterError, UsageError
 from tidewaiter.model.cloud import Identity, RoleHop
 
@@ -36,31 +36,6 @@ _NOT_HERE = INVALID | {REGION_DISABLED}
 
 def _unheard(_: Call) -> None:
     """Tell nobody."""
-
-
-class Source(Protocol):
-    """Where a chain's credentials come from. `principal` and `provider` are "" until they are known."""
-
-    principal: str
-
-    @property
-    def provider(self) -> str:
-        """What gives the credentials, for the user."""
-        ...
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
-        ...
-
-    @property
-    def is_role(self) -> bool:
-        """True where the credentials, once loaded, are a session's."""
-        ...
-
-    def load(self) -> Credentials:
-        """Credentials that renew themselves. Raises CloudError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
