@@ -11,7 +11,7 @@ from tidewaiter.iam.cloudformation_text import Intrinsic, Noted, Value
 from tidewaiter.iam.documents import Condition, Document, Principal, Statement
 
 _PRINCIPAL: Final = re.compile(r"arn:[^:]+:iam::[0-9]{12}:(role|user)/")
-_NAME: Final = re.compile(r"[\w+=,.@/-]+")
+_ROLE_OR_USER: Final = re.compile(r"(role|user)/[\w+=,.@/-]+")
 _SUBJECT: Final = re.compile(r"system:serviceaccount:([^:*?]+):([^:*?]+)")
 _BY_KEY: Final = {
     "sts:externalid": Kinds.EXTERNAL_ID,
@@ -28,11 +28,11 @@ _FIELDS: Final = 6
 class Own:
     """What a template makes itself, by the label it has there.
 
-    `principals`: its roles and users, by ARN. `things`: what policies of resources name, by service and name. `roles`
-    are the names of all roles of its part.
+    `principals`: its roles and users, by ARN. `things`: what policies of resources name, by service and name. `names`:
+    what the names of the roles and users are that it makes or extends, by what their ARNs end in (`role/reader`).
     """
 
-    roles: frozenset[str] = frozenset()
+    names: Mapping[str, Kinds] = field(default_factory=dict)
     principals: Mapping[str, str] = field(default_factory=dict)
     things: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -100,17 +100,18 @@ class Documents:
         if label := self._own.things.get((service, name)):
             return Intrinsic("GetAtt", f"{label}.Arn")
         here = account == self._account
-        shown = self._role(name, here=here) if service == "iam" else name
+        shown = self._named_in_iam(name, here=here) if service == "iam" else name
         places = f"{'${AWS::Region}' if region and region == self._region else region}:{_ACCOUNT if here else account}"
         return Intrinsic("Sub", f"arn:${{AWS::Partition}}:{service}:{places}:{shown}")
 
-    def _role(self, name: str, *, here: bool) -> str:
-        """What an ARN of IAM ends in: the name of one role is a parameter."""
-        kind, _, role = name.partition("/")
-        if kind != "role" or not _NAME.fullmatch(role):
+    def _named_in_iam(self, name: str, *, here: bool) -> str:
+        """What an ARN of IAM ends in: the names of roles, and of users that are its own, are parameters."""
+        if not _ROLE_OR_USER.fullmatch(name):
             return name
-        known = Kinds.ROLE_NAME if here and role in self._own.roles else Kinds.ASSUMED_ROLE
-        return f"role/${{{self._parameters.name(known, role)}}}"
+        path, _, last = name.rpartition("/")
+        elsewhere = Kinds.ASSUMED_ROLE if path.startswith("role") else None
+        kind = self._own.names.get(name, elsewhere) if here else elsewhere
+        return f"{path}/${{{self._parameters.name(kind, last)}}}" if kind else name
 
 
 def _one_or_list(values: Sequence[Value]) -> Value:

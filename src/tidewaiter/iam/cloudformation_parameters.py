@@ -11,7 +11,6 @@ from typing import Final
 from tidewaiter.iam.cloudformation_text import Intrinsic, Value
 
 _NAME: Final = r"[\w+=,.@-]+"
-_PATH: Final = r"[\w+=,.@/-]+"
 _ARN: Final = r"arn:[a-z-]+:iam::[0-9]{12}:.+"
 _EXTERNAL_ID: Final = r"[\w+=,.@:/-]*"
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -38,11 +37,11 @@ class Kinds(Enum):
     ROLE_NAME = Kind("RoleName", "The name of the role", _NAME, 64)
     USER_NAME = Kind("UserName", "The name of the user", _NAME, 64)
     PROFILE_NAME = Kind("InstanceProfileName", "The name of the instance profile", _NAME, 128)
-    EXISTING_ROLE = Kind("ExistingRoleName", "The role that is there already", _NAME, 64)
-    EXISTING_USER = Kind("ExistingUserName", "The user that is there already", _NAME, 64)
+    EXISTING_ROLE = Kind("ExistingRoleName", "The name of the role that is there already", _NAME, 64)
+    EXISTING_USER = Kind("ExistingUserName", "The name of the user that is there already", _NAME, 64)
     TRUSTED = Kind("TrustedPrincipalArn", "Who may assume the role", _ARN, 2048, 20)
     EXTERNAL_ID = Kind("ExternalId", "What whoever assumes the role has to say", _EXTERNAL_ID, 1224, 2, secret=True)
-    ASSUMED_ROLE = Kind("AssumedRoleName", "The role that is assumed, by the name it has there", _PATH, 576)
+    ASSUMED_ROLE = Kind("AssumedRoleName", "The name of the role that is assumed", _NAME, 64)
     CLUSTER = Kind("ClusterName", "The EKS cluster", r"[0-9A-Za-z][\w-]*", 100)
     NAMESPACE = Kind("Namespace", "The namespace of the service account", _LABEL, 63)
     SERVICE_ACCOUNT = Kind("ServiceAccount", "The service account that tidewaiter runs as", r"[a-z0-9.-]+", 253)
@@ -67,6 +66,11 @@ class Parameters:
     def ref(self, kind: Kinds, value: str) -> Intrinsic:
         """The value, as its parameter."""
         return Intrinsic("Ref", self.name(kind, value))
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether one of them is not for everybody."""
+        return any(kind.value.secret for kind, _ in self._names)
 
     def written(self) -> Mapping[str, Value]:
         """All of them, as a template declares them."""

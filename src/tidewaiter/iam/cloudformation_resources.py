@@ -50,16 +50,15 @@ class Output:
 
 
 class Resources:
-    """Writes resources of a part that stand in one template together."""
+    """Writes the resources of a part."""
 
-    def __init__(self, part: Part, partition: str, resources: Sequence[Resource]) -> None:
+    def __init__(self, part: Part, partition: str) -> None:
         self.parameters = Parameters()
-        self._labelled = tuple(_labelled(resources))
+        self._labelled = tuple(_labelled(part.resources))
         self._labels = {each.name: label for label, _, each in self._labelled if isinstance(each, Role)}
         self._account = part.account
         self._partition = partition
-        roles = frozenset(each.name for each in part.resources if isinstance(each, Role))
-        self._documents = Documents(part, partition, self.parameters, self._own(roles))
+        self._documents = Documents(part, partition, self.parameters, self._own())
 
     def written(self) -> Mapping[str, Value]:
         """The resources by their logical names, in the order of the part."""
@@ -73,19 +72,26 @@ class Resources:
         every = (output for label, number, resource in self._labelled for output in _outputs(label, number, resource))
         return {each.name: {"Description": each.description, "Value": each.value} for each in every}
 
-    def _own(self, roles: frozenset[str]) -> Own:
-        principals: dict[str, str] = {}
+    def _own(self) -> Own:
+        names: dict[str, Kinds] = {}
+        labels: dict[str, str] = {}
         things: dict[tuple[str, str], str] = {}
         for label, number, resource in self._labelled:
             match resource:
-                case Role(name=name) | User(name=name) if self._account:
-                    kind = "role" if isinstance(resource, Role) else "user"
-                    principals[f"arn:{self._partition}:iam::{self._account}:{kind}/{name}"] = label
+                case Role(name=name):
+                    names[f"role/{name}"], labels[f"role/{name}"] = Kinds.ROLE_NAME, label
+                case User(name=name):
+                    names[f"user/{name}"], labels[f"user/{name}"] = Kinds.USER_NAME, label
+                case Attachment(principal_arn=arn):
+                    names[arn.split(":", 5)[5]] = _kind_of_existing(arn)
+                case PullTimeExclusion(principal_arn=arn) if not self._account:
+                    names[arn.split(":", 5)[5]] = Kinds.ROLE_NAME
                 case PushEvents(rule=rule, queue=queue):
                     things |= {("events", f"rule/{rule}"): label, ("sqs", queue): numbered(_QUEUE, number)}
                 case _:
                     """Nothing else is named in policies of the same template."""
-        return Own(roles=roles, principals=principals, things=things)
+        principals = {f"arn:{self._partition}:iam::{self._account}:{name}": label for name, label in labels.items()}
+        return Own(names=names, principals=principals if self._account else {}, things=things)
 
     def _resource(self, label: str, number: int, resource: Resource) -> Iterator[tuple[str, Value]]:
         match resource:
@@ -132,11 +138,10 @@ class Resources:
             yield numbered(f"{label}Policy", place), _typed("AWS::IAM::Policy", **fields)
 
     def _attached(self, arn: str) -> dict[str, Value]:
-        """Whose policies they are: of a role or user that is known by its name, without its path."""
-        name = arn.rpartition("/")[2]
-        if arn.split(":", 5)[-1].startswith("user/"):
-            return {"Users": [self.parameters.ref(Kinds.EXISTING_USER, name)]}
-        return {"Roles": [self.parameters.ref(Kinds.EXISTING_ROLE, name)]}
+        """Whose policies they are: CloudFormation knows roles and users by their names, without their paths."""
+        kind = _kind_of_existing(arn)
+        name = self.parameters.ref(kind, arn.rpartition("/")[2])
+        return {"Users" if kind is Kinds.EXISTING_USER else "Roles": [name]}
 
     def _instance_profile(self, profile: InstanceProfile) -> Value:
         return _typed(
@@ -155,9 +160,8 @@ class Resources:
         return self._documents.arn(f"arn:{self._partition}:iam::{self._account or ANY_PLACE}:role/{name}")
 
     def _excluded(self, arn: str) -> Value:
-        """A principal in the account where the template is put up is known by its name."""
-        here = arn.split(":")[4:5] == [self._account or ANY_PLACE]
-        return self._documents.arn(arn) if here else self.parameters.ref(Kinds.EXCLUDED, arn)
+        """A principal that each account has for itself is known by its name."""
+        return self.parameters.ref(Kinds.EXCLUDED, arn) if self._account else self._documents.arn(arn)
 
     def _pod_identity(self, association: PodIdentity) -> Value:
         return _typed(
@@ -206,6 +210,10 @@ def _typed(kind: str, **properties: Value) -> Value:
 
 def _oidc_provider(provider: OidcProvider) -> Value:
     return _typed("AWS::IAM::OIDCProvider", Url=f"https://{provider.issuer}", ClientIdList=[provider.audience])
+
+
+def _kind_of_existing(arn: str) -> Kinds:
+    return Kinds.EXISTING_USER if ":user/" in arn else Kinds.EXISTING_ROLE
 
 
 def _outputs(label: str, number: int, resource: Resource) -> Iterator[Output]:
