@@ -6,17 +6,21 @@ https://developer.hashicorp.com/terraform/language/modules/develop
 from collections.abc import Iterator
 
 from tidewaiter.iam.blueprint import Blueprint, Part
+from tidewaiter.iam.comments import comment
 from tidewaiter.iam.rendered import Rendered
 from tidewaiter.iam.terraform_documents import CALLER
 from tidewaiter.iam.terraform_resources import NEWER, OLDEST, Resources
-from tidewaiter.iam.terraform_text import Block, Body, comment, text_of
+from tidewaiter.iam.terraform_text import Block, Body, text_of
 from tidewaiter.iam.terraform_variables import Kinds
 
 _LANGUAGE = ">= 0.14"  # the first with sensitive variables
 
 
 def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
-    """The modules in the order in which they are applied, each from a folder of its own; of parts that make something."""
+    """The modules in the order in which they are applied, each in a folder of its own.
+
+    A part without resources has none.
+    """
     parts = [part for part in blueprint.parts if part.resources]
     return tuple(
         Rendered(name=f"{part.name}.tf", part=part.name, text=_text(blueprint, part, place))
@@ -35,12 +39,10 @@ def _text(blueprint: Blueprint, part: Part, place: int) -> str:
 
 
 def _heading(part: Part, notes: list[str]) -> str:
-    use = (
-        "Apply this module by itself, from a folder of its own, with credentials that may change IAM in this account."
-        if part.account
-        else "Apply this module in each of these accounts, with credentials that may change IAM there."
-    )
-    lines = [line for text in [part.where, use, *notes] for line in ["#", *comment(text)]]
+    """What stands above a module: where it belongs, what is to be done by hand, and how it is applied."""
+    place = "this account" if part.account else "each of these accounts in turn (a state or workspace for each)"
+    use = f"Keep it in a folder of its own, and apply it with credentials of {place} that may change what it holds."
+    lines = [line for text in [f"For {part.where}.", *notes, use] for line in ["#", *comment(text)]]
     return "".join(f"{line}\n" for line in lines[1:])
 
 

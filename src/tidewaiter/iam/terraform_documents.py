@@ -57,7 +57,7 @@ class Documents:
     def arn(self, arn: str) -> str | Expression:
         """An ARN with the partition and the module's own account as variables; anything else as it is.
 
-        Within a module for many accounts "any account" of ECR becomes that account, within one for several regions
+        Within a module for many accounts "any account" becomes that account, but for roles, within one for several regions
         "any region" that region.
         """
         if address := self._addresses.get(arn):
@@ -66,12 +66,21 @@ class Documents:
         if len(fields) < _FIELDS or fields[:2] != ["arn", self._partition]:
             return arn
         _, _, service, region, account, named = fields
-        own = account == (self._part.account or ANY_PLACE) and bool(self._part.account or service == "ecr")
+        own = account == (self._part.account or ANY_PLACE) and bool(self._part.account or service != "iam")
         name = self._named(named, own=own) if service == "iam" else self._events.get(named, [named])
         place = self._account if own else account
         there = EACH if self._part.regions and region == ANY_PLACE else region
         partition = self._variables.of(Kinds.PARTITION, self._partition)
         return joined("arn:", partition, f":{service}:", there, ":", place, ":", *name)
+
+    def principal(self, arn: str) -> str | Expression:
+        """The ARN of a role or user of the module's own account, which may be made by another module."""
+        if arn in self._addresses:
+            return self.arn(arn)
+        partition = self._variables.of(Kinds.PARTITION, self._partition)
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        named = self._variables.of(Kinds.EXCLUDED, name)
+        return joined("arn:", partition, ":iam::", self._account, f":{kind}/", named)
 
     def _statement(self, statement: Statement) -> Value:
         found: dict[str | Expression, Value] = {"Sid": statement.sid, "Effect": "Allow"}

@@ -103,7 +103,8 @@ class Resources:
         for policy in policies:
             document = self._documents.written(policy.document)
             named: Body = [("name", policy.name), (kind, Expression(there)), None, ("policy", document)]
-            yield self._block(f"aws_iam_{kind}_policy", f"{owner}-{policy.name}", named)
+            label = policy.name if policy.name.startswith(owner) else f"{owner}-{policy.name}"
+            yield self._block(f"aws_iam_{kind}_policy", label, named)
 
     def _provider(self, provider: OidcProvider) -> Block:
         """The provider, which the cluster's own module may have made already."""
@@ -127,12 +128,7 @@ class Resources:
         return self._block("aws_eks_pod_identity_association", identity.role, body)
 
     def _exclusion(self, exclusion: PullTimeExclusion) -> Block:
-        made = exclusion.principal_arn in self._addresses
-        principal = (
-            self._documents.arn(exclusion.principal_arn)
-            if made
-            else self.variables.of(Kinds.EXCLUDED, exclusion.principal_arn)
-        )
+        principal = self._documents.principal(exclusion.principal_arn)
         regions = self.variables.of(Kinds.EXCLUSION_REGIONS, *exclusion.regions)
         body = [*_in_each(regions), ("principal_arn", principal)]
         return self._block("aws_ecr_pull_time_update_exclusion", _principal(exclusion.principal_arn)[1], body)

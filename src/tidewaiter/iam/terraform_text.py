@@ -7,11 +7,9 @@ https://developer.hashicorp.com/terraform/language/style
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Final
 
-WIDTH: Final = 100
-"""How wide comments are, in characters."""
+from tidewaiter.iam.comments import comment
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _OPENING: Final = re.compile(r"([$%]+)\{")
@@ -75,14 +73,6 @@ def joined(*pieces: str | Expression) -> str | Expression:
 def text_of(blocks: Iterable[Block]) -> str:
     """The blocks, an empty line before each but the first."""
     return "\n".join("".join(f"{line}\n" for line in _block(block)) for block in blocks)
-
-
-def comment(text: str, width: int = WIDTH) -> Iterator[str]:
-    """The text as lines of a comment; what is indented stays as it is, so that it can be copied."""
-    for paragraph in text.splitlines():
-        shown = "".join(letter if letter.isprintable() else "?" for letter in paragraph)
-        lines = [shown] if shown.startswith(" ") else wrap(shown, width - 2, break_long_words=False)
-        yield from (f"# {line}".rstrip() for line in lines or [""])
 
 
 def _block(block: Block) -> Iterator[str]:

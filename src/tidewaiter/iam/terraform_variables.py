@@ -45,7 +45,7 @@ class Kinds(Enum):
     CLUSTER = Kind("cluster_name", "The EKS cluster")
     NAMESPACE = Kind("namespace", "The namespace of the service account")
     SERVICE_ACCOUNT = Kind("service_account", "The service account that tidewaiter runs as")
-    EXCLUDED = Kind("excluded_principal_arn", "Whose pulls leave no pull time")
+    EXCLUDED = Kind("excluded_name", "The role or user whose pulls leave no pull time, by the name it has there")
     EXCLUSION_REGIONS = Kind("exclusion_regions", "Where its pulls leave no pull time", type=_LIST)
     EVENT_REGIONS = Kind("event_regions", "Where pushed and deleted images are told to a queue", type=_LIST)
     RULE = Kind("rule_name", "The name of the rule")
