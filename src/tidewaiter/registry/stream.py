@@ -35,6 +35,8 @@ class _ResumingReader(io.RawIOBase):
         self._where = where
         self._at = 0
         self._failures = 0
+        self._waited = 0.0
+        self._measured_from = 0
         self._answer: urllib3.BaseHTTPResponse | None = None
         self._wrong: MalformedError | None = None
 
@@ -42,6 +44,7 @@ class _ResumingReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffered reader gives a memoryview
+        began = self._waiting.clock()
         while True:
             if self._wrong:  # to read on would not make it right
                 raise self._wrong
@@ -56,6 +59,7 @@ class _ResumingReader(io.RawIOBase):
             buffer[: len(chunk)] = chunk
             self._at += len(chunk)
             self._failures = 0 if chunk else self._failures
+            self._measure(self._waiting.clock() - began)
             return len(chunk)
 
     def close(self) -> None:
@@ -68,7 +72,8 @@ class _ResumingReader(io.RawIOBase):
                 return b""
             self._answer = self._ask(self._at)
             self._place(self._answer)
-        chunk = self._answer.read(most, decode_content=False)
+        # What is there is taken: to wait until there is more could last for ever.
+        chunk = self._answer.read1(most, decode_content=False) or b""
         if not chunk and self._at < self._size:
             raise _LostError
         if self._at + len(chunk) > self._size:
@@ -94,6 +99,18 @@ class _ResumingReader(io.RawIOBase):
             if not skipped:
                 raise _LostError
             left -= len(skipped)
+
+    def _measure(self, seconds: float) -> None:
+        """Raises RegistryError for a blob that comes so slowly that it may never end."""
+        patience = self._waiting.patience
+        self._waited += seconds
+        if self._waited < patience.slow:
+            return
+        brought = self._at - self._measured_from
+        if brought < patience.fewest_bytes and self._at != self._size:
+            what = f"it came too slowly: {brought} bytes in {self._waited:.0f} seconds"
+            raise RegistryError(what, where=self._where, advice="Try again later.", retry=True)
+        self._waited, self._measured_from = 0.0, self._at
 
     def _lost(self, error: Exception) -> None:
         self._drop()

@@ -41,7 +41,8 @@ class Patience:
 
     `connect` and `read`: for a connection, and for the next bytes. `tries`: of one request, or of a stream without any
     progress; `first_tries`: to reach a host that has not answered yet. `first_pause` doubles up to `longest_pause`;
-    `longest_retry_after` is the most that a registry may ask for.
+    `longest_retry_after` is the most that a registry may ask for. A stream has to bring `fewest_bytes` for every `slow`
+    seconds that it is waited for: each wait may be short, and there may be one for each byte.
     """
 
     connect: float = 15
@@ -51,15 +52,18 @@ class Patience:
     first_pause: float = 0.5
     longest_pause: float = 20
     longest_retry_after: float = 120
+    slow: float = 900
+    fewest_bytes: int = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The pauses between tries; tests put a clock of their own here."""
+    """The pauses between tries; tests put a clock of their own here. `clock` measures how long something takes."""
 
     patience: Patience = field(default_factory=Patience)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], float] = time.monotonic
 
     def pause(self, attempt: int, host: str, header: str = "") -> None:
         """Waits before the try after `attempt` (from 0): as long as the registry asks, else longer each time.
