@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -182,6 +183,13 @@ def is_running(number: int) -> bool:
     return _field(number, 0) not in ("", "Z", "X")
 
 
+def end_all() -> None:
+    """Ends the commands that a test started and, because it failed, did not wait for."""
+    for number in _processes():
+        if _parent(number) == os.getpid() and str(COMMAND).encode() in _command_line(number):
+            os.kill(number, signal.SIGKILL)
+
+
 def _processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
@@ -199,7 +207,11 @@ def _field(number: int, place: int) -> str:
 
 
 def _is_worker(number: int) -> bool:
+    return _WORKER in _command_line(number)
+
+
+def _command_line(number: int) -> bytes:
     try:
-        return _WORKER in Path(f"/proc/{number}/cmdline").read_bytes()
+        return Path(f"/proc/{number}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return b""

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from fleet_commands import Ended, Fleet
+from fleet_commands import Ended, Fleet, end_all
 from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.demonstration_organization import populate
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """A test that fails leaves no process behind."""
+    yield
+    end_all()
 
 
 @pytest.fixture
