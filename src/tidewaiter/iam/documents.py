@@ -29,7 +29,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement that allows something. `sid` has letters and digits only.
+    """One statement that allows something. `sid` has letters and digits only; "" for none.
 
     An identity policy has resources, a trust policy a principal and no resources, the policy of a queue both. `why` is
     for people; it stands in no document.
@@ -44,7 +44,7 @@ class Statement:
 
     def written(self) -> dict[str, object]:
         """The statement as IAM reads it, its keys in the order that people expect; one value stands without a list."""
-        found: dict[str, object] = {"Sid": self.sid, "Effect": "Allow"}
+        found: dict[str, object] = {"Sid": self.sid, "Effect": "Allow"} if self.sid else {"Effect": "Allow"}
         if self.principal:
             found["Principal"] = {self.principal.kind: _one_or_list(self.principal.names)}
         found["Action"] = _one_or_list(self.actions)
