@@ -585,3 +585,9 @@ def test_a_run_that_finds_no_registry_has_no_coverage_to_be_clean_by(fleet: Flee
     told = fleet.run(found=())
     assert list(told.coverage) == []
     assert any("no registry" in note for note in fleet.watcher.notes)
+
+
+def test_a_run_that_all_refuse_is_not_told_to_check_its_filters(fleet: Fleet) -> None:
+    denied = Gap(stage=Stage.IDENTITY, why=Why.DENIED, subject="account 1", detail="AssumeRole was refused.")
+    fleet.run(found=[Lost(account=ACCOUNT, gap=denied)])
+    assert fleet.watcher.notes == ["account 1: AssumeRole was refused."]

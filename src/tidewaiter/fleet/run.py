@@ -27,6 +27,7 @@ from tidewaiter.scan.failures import failure
 from tidewaiter.scan.shelf import LayerShelf
 from tidewaiter.store.store import Store
 
+_ON_PURPOSE = frozenset({Why.FILTERED, Why.INACTIVE})
 _UNDER_WAY = 8
 """Images under way for each worker: their layers are shared out among the workers, and some wait for a network."""
 
@@ -103,11 +104,13 @@ def _nothing(accounts: Sequence[AccountCoverage]) -> str:
     gaps += [gap for registry in registries for gap in registry.gaps]
     if any(registry.scanned or registry.failed or registry.pending for registry in registries):
         return ""
+    if any(gap.why not in _ON_PURPOSE for gap in gaps):
+        return ""
     if not registries:
         return "no registry was found: nothing was looked at. Check the filters of accounts and regions."
-    if any(not gap.chosen for gap in gaps):
-        return ""
-    if gaps or any(why is Why.FILTERED for registry in registries for why, _ in registry.skipped):
+    if any(gap.chosen for gap in gaps) or any(
+        why is Why.FILTERED for registry in registries for why, _ in registry.skipped
+    ):
         return "the filters leave nothing to look at. Check how repositories and tags are spelled."
     if not any(registry.manifests for registry in registries):
         regions = ", ".join(sorted({registry.registry.region for registry in registries}))
