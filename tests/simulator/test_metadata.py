@@ -80,6 +80,40 @@ def test_a_program_in_a_pod_gets_the_session_of_its_role(
         assert "assumed-role/pod/" in identity(monkeypatch, metadata.pod(tmp_path / "token"))
 
 
+@pytest.mark.parametrize(("condition", "is_met"), [("own", True), ("other", False)])
+def test_a_task_says_of_which_account_it_is_where_a_trust_policy_asks(
+    aws: SimulatedAws, home: SimulatedAccount, condition: str, *, is_met: bool
+) -> None:
+    account = home.id if condition == "own" else "999999999999"
+    lines = {
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:*:{account}:*"},
+    }
+    with SimulatedMetadata(aws, home.role("worker", trust=trusting(TASK, condition=lines))) as metadata:
+        assert bool(metadata.credentials(TASK)) == is_met
+
+
+@pytest.mark.parametrize(("namespace", "is_met"), [("tools", True), ("other", False)])
+def test_the_tags_of_a_pods_session_count_where_a_trust_policy_asks_for_them(
+    aws: SimulatedAws, home: SimulatedAccount, namespace: str, *, is_met: bool
+) -> None:
+    lines = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "tools"}}
+    role = home.role("worker", trust=trusting(POD, condition=lines))
+    with SimulatedMetadata(aws, role, tags={"kubernetes-namespace": namespace}) as metadata:
+        assert bool(metadata.credentials(POD)) == is_met
+    with SimulatedMetadata(aws, role) as metadata:
+        assert metadata.credentials(POD) is None
+
+
+def test_a_session_gets_no_tags_from_a_service_that_may_not_give_any(aws: SimulatedAws, home: SimulatedAccount) -> None:
+    trust = {**trusting(POD), "Statement": [{**trusting(POD)["Statement"][0], "Action": "sts:AssumeRole"}]}
+    role = home.role("worker", trust=trust)
+    with SimulatedMetadata(aws, role, tags={"kubernetes-namespace": "tools"}) as metadata:
+        assert metadata.credentials(POD) is None
+        metadata.tags = {}
+        assert metadata.credentials(POD)
+
+
 def test_a_wrong_token_of_a_container_is_refused(aws: SimulatedAws, home: SimulatedAccount, tmp_path: Path) -> None:
     with SimulatedMetadata(aws, home.role("task", trust=trusting(TASK, POD))) as metadata:
         for environment in (metadata.task(), metadata.pod(tmp_path / "token")):

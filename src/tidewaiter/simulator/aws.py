@@ -6,7 +6,7 @@ boto3 reaches it through environment variables (`SimulatedAws.environment`), and
 import itertools
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -245,13 +245,24 @@ class SimulatedAws:
         variables |= {"AWS_ACCESS_KEY_ID": keys.access_key_id, "AWS_SECRET_ACCESS_KEY": keys.secret_access_key}
         return {**variables, **({"AWS_SESSION_TOKEN": keys.session_token} if keys.session_token else {})}
 
-    def service_session(self, role_arn: str, service: str, name: str = "simulated") -> Keys | None:
-        """Keys of a session that a service (`ec2.amazonaws.com`) hands out, None where the role does not trust it."""
+    def service_session(
+        self, role_arn: str, service: str, *, source: str = "", tags: Mapping[str, str] | None = None
+    ) -> Keys | None:
+        """Keys of a session that a service (`ec2.amazonaws.com`) hands out, None where the role does not trust it.
+
+        `source` is the ARN of what the service asks for (`aws:SourceArn`), `tags` are those that it gives the session.
+        """
         role = self.directory.role(role_arn)
-        asked = Asked(action="sts:AssumeRole", resource=role_arn)
-        if role is None or role.trust.trusts(Asker(arns=(service,), kind="Service"), asked) is Trust.NOBODY:
+        if role is None:
             return None
-        return self.sts.begin(role, name, role.max_session)
+        context = {f"aws:requesttag/{name.lower()}": [value] for name, value in (tags or {}).items()}
+        if source:
+            context |= {"aws:sourcearn": [source], "aws:sourceaccount": [source.split(":")[4]]}
+        actions = ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
+        asker = Asker(arns=(service,), kind="Service")
+        asked = (Asked(action=action, resource=role_arn, context=context) for action in actions)
+        trusted = all(role.trust.trusts(asker, each) is not Trust.NOBODY for each in asked)
+        return self.sts.begin(role, "simulated", role.max_session) if trusted else None
 
     def expire_all(self) -> None:
         """Ends all sessions at once, whatever their keys say of their end."""

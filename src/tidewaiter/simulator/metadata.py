@@ -34,14 +34,23 @@ class SimulatedMetadata:
     """Hands out sessions of a role for the time of a `with` block; `role_arn` may be changed at any time.
 
     A role that does not trust the asking service is refused as AWS does it. Version 1 of instance metadata is off
-    unless `v1`. `asked` are the paths that were asked for.
+    unless `v1`. `tags` are those that a pod's session gets. `asked` are the paths that were asked for.
     """
 
-    def __init__(self, aws: SimulatedAws, role_arn: str, *, region: str = "us-east-1", v1: bool = False) -> None:
+    def __init__(
+        self,
+        aws: SimulatedAws,
+        role_arn: str,
+        *,
+        region: str = "us-east-1",
+        v1: bool = False,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         self.aws = aws
         self.role_arn = role_arn
         self.region = region
         self.v1 = v1
+        self.tags = tags or {}
         self.asked: list[str] = []
         self.secret = secrets.token_urlsafe(24)
         self.tokens: set[str] = set()
@@ -89,7 +98,10 @@ class SimulatedMetadata:
 
     def credentials(self, service: str) -> Keys | None:
         """Keys of a new session of the role, None where the role is not there or does not trust the service."""
-        return self.aws.service_session(self.role_arn, service)
+        if service == TASK and self.role_arn:
+            source = f"arn:{self.aws.partition}:ecs:{self.region}:{self.role_arn.split(':')[4]}:task/simulated"
+            return self.aws.service_session(self.role_arn, service, source=source)
+        return self.aws.service_session(self.role_arn, service, tags=self.tags if service == POD else None)
 
 
 def web_identity(aws: SimulatedAws, role_arn: str, token: str, token_file: Path) -> dict[str, str]:
