@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,16 @@ import pytest
 
 from fakes.blob_registry import BlobRegistry
 from fakes.layer_shelves import MemoryShelf
+from tidewaiter.errors import LimitError
 from tidewaiter.fleet.looker import Looker
-from tidewaiter.fleet.messages import ReadLayer, Ready
+from tidewaiter.fleet.messages import KeptLayer, ReadLayer, Ready, Result
 from tidewaiter.fleet.pool import Pool
 from tidewaiter.fleet.watcher import Unwatched
 from tidewaiter.fleet.worker_process import WorkerProcess
 from tidewaiter.image.limits import Limits
+from tidewaiter.image.manifest import read_document
 from tidewaiter.model.gap import Why
-from tidewaiter.model.image import Layer
+from tidewaiter.model.image import Layer, Manifest
 from worker_processes import PATIENCE, is_there, slow_image, until, workers_of
 
 ME = os.getpid()
@@ -149,6 +152,38 @@ def test_a_worker_does_not_import_what_only_the_parent_needs() -> None:
     code = f"import sys, tidewaiter.fleet.worker; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_process_that_says_nothing_for_an_hour_is_ended_and_the_others_go_on(api: BlobRegistry) -> None:
+    now = 0.0
+    pool = Pool(workers=1, limits=Limits(), clock=lambda: now)
+    api.storage.faults.pause = 60
+    try:
+        silent = submitted(pool, api, "a")
+        hanging = busy_worker(api, 1)
+        api.storage.faults.pause = 0
+        now = 3599.0
+        other = submitted(pool, api, "b")
+        assert not silent.done()
+        now = 3600.0
+        submitted(pool, api, "c")
+        error = silent.exception(PATIENCE)
+        assert isinstance(error, LimitError)
+        assert "nothing came of it for 60 minutes" in str(error)
+        assert isinstance(other.result(PATIENCE), KeptLayer)
+        assert not is_there(hanging)
+    finally:
+        pool.close()
+
+
+def submitted(pool: Pool, api: BlobRegistry, name: str) -> Future[Result]:
+    """The reading of the one layer of an image."""
+    manifest = read_document(slow_image(api, name).manifest, name)
+    assert isinstance(manifest, Manifest)
+    (found,) = manifest.layers
+    layer = Layer(index=0, digest=found.digest, media_type=found.media_type, size=found.size)
+    task = ReadLayer(repository=name, layer=layer, download=api.download(name, layer.digest))
+    return pool.submit(task, asked=lambda _, __: None, pulled=lambda _: None)
 
 
 def test_words_that_are_no_message_end_the_worker(api: BlobRegistry) -> None:

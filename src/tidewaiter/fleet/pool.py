@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -30,6 +31,7 @@ from tidewaiter.model.image import Digest
 _MOST_DEATHS = 2
 _MOST_BARREN = 3  # processes in a row that end before they can begin
 _KILLED = 9
+_PATIENCE = 3600.0  # seconds; a blob that does not come is given up far earlier, by the process that waits for it
 
 Reply = Callable[[Address], None]
 Asked = Callable[[Digest, Reply], None]
@@ -48,12 +50,18 @@ class _Job:
 class Pool:
     """Up to `workers` processes, started when there is something to do.
 
-    A task whose process dies (out of memory, kill -9) is given to another; if that dies too, the task has failed. One
-    thread speaks with all processes: what it calls back must be quick.
+    A task whose process dies (out of memory, kill -9) is given to another; if that dies too, the task has failed. So
+    has one whose process says nothing for an hour: it is ended. One thread speaks with all processes: what it calls
+    back must be quick. `clock` is in seconds.
     """
 
     def __init__(
-        self, *, workers: int, limits: Limits, start: Callable[[Limits], WorkerProcess] = WorkerProcess
+        self,
+        *,
+        workers: int,
+        limits: Limits,
+        start: Callable[[Limits], WorkerProcess] = WorkerProcess,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most = workers
         self._limits = limits
@@ -62,6 +70,8 @@ class Pool:
         self._urgent: deque[_Job] = deque()
         self._queue: deque[_Job] = deque()
         self._workers: dict[WorkerProcess, _Job | None] = {}
+        self._clock = clock
+        self._heard: dict[WorkerProcess, float] = {}
         self._barren = 0
         self._closed = False
         self._woken, self._wake = os.pipe()
@@ -111,18 +121,21 @@ class Pool:
 
     def _listen(self) -> None:
         talking = {worker.connection.fileno(): worker for worker in self._workers}
-        for heard in wait([self._woken, *talking]):
+        for heard in wait([self._woken, *talking], _PATIENCE / 10):
             assert isinstance(heard, int)
             if heard == self._woken:
                 os.read(heard, 1 << 12)
             else:
+                self._heard[talking[heard]] = self._clock()
                 self._hear(talking[heard])
+        self._end_silent()
 
     def _hand_out(self) -> None:
         """Give waiting tasks to workers that have none, and start workers for those that are left."""
         for worker, busy in self._workers.items():
             if busy is None and worker.ready and (job := self._next()):
                 self._workers[worker] = job
+                self._heard[worker] = self._clock()
                 worker.send(job.task)
         if self._barren >= _MOST_BARREN:
             if not any(worker.ready for worker in self._workers):
@@ -134,10 +147,13 @@ class Pool:
 
     def _start(self) -> None:
         try:
-            self._workers[self._new_worker(self._limits)] = None
+            worker = self._new_worker(self._limits)
         except OSError as error:
             if not self._workers:
                 self._give_up(f"no worker process can be started: {error.strerror}")
+            return
+        self._workers[worker] = None
+        self._heard[worker] = self._clock()
 
     def _left(self) -> int:
         with self._lock:
@@ -178,9 +194,7 @@ class Pool:
     def _bury(self, worker: WorkerProcess, job: _Job | None) -> None:
         """A process is gone: its task is for another one, unless it seems to be the reason."""
         signal = worker.end()
-        del self._workers[worker]
-        if not worker.ready:
-            self._barren += 1
+        self._forget(worker)
         if job is None:
             return
         job.deaths += 1
@@ -189,6 +203,21 @@ class Pool:
             return
         with self._lock:
             self._urgent.appendleft(job)
+
+    def _end_silent(self) -> None:
+        """End the processes that should have said something long ago."""
+        late = self._clock() - _PATIENCE
+        for worker, job in list(self._workers.items()):
+            if (job or not worker.ready) and self._heard[worker] <= late:
+                worker.kill()
+                self._forget(worker)
+                if job:
+                    _fail(job, _silent())
+
+    def _forget(self, worker: WorkerProcess) -> None:
+        del self._workers[worker], self._heard[worker]
+        if not worker.ready:
+            self._barren += 1
 
     def _end(self) -> None:
         self._closed = True
@@ -206,6 +235,11 @@ def _deadly(signal: int) -> TidewaiterError:
     if signal == _KILLED:
         return LimitError(what, limit="memory", advice="There may be too little memory for it: use fewer --workers.")
     return MalformedError(what, advice="Please report this.")
+
+
+def _silent() -> TidewaiterError:
+    what = f"nothing came of it for {_PATIENCE / 60:.0f} minutes, so its worker process was ended"
+    return LimitError(what, limit="time", advice="Please report this, if the machine was not merely stopped.")
 
 
 def _give(job: _Job, result: Result) -> None:
