@@ -39,6 +39,7 @@ def test_each_account_is_done_once_when_its_last_step_has_ended() -> None:
     ended: list[int] = []
     seen: list[str] = []
     for each in walk([branching("a", 2), branching("b", 0)], done=lambda: ended.append(len(seen)), width=1):
+        assert isinstance(each, Passed)
         seen.append(each.account.id)
     assert ended == [3, 4]
 

@@ -1,0 +1,97 @@
+"""What a doctor's step finds: a check, a registry that can be read, or something that reading was not allowed for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tidewaiter.errors import CloudDeniedError, CloudError
+from tidewaiter.iam.checks.ailments import Ailment
+from tidewaiter.iam.checks.ways import Way
+from tidewaiter.model.cloud import Registry
+from tidewaiter.model.diagnosis import Check, Health, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A registry whose repositories could be listed, and how many there are."""
+
+    registry: Registry
+    repositories: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something that no scan needs to read, and that could not be read: many of these are told in one line.
+
+    `what` goes on `… could not be read`; `actions` would have to be allowed on `resource`.
+    """
+
+    topic: Topic
+    what: str
+    principal: str
+    actions: tuple[str, ...]
+
+
+Finding = Check | Counted | Unread
+
+
+def refused(
+    error: CloudError,
+    *,
+    topic: Topic,
+    says: str = "",
+    account: str = "",
+    region: str = "",
+    health: Health = Health.WRONG,
+    counts: bool = True,
+) -> Check:
+    """The check that an error makes. Where it is no refusal, but of the clock or the network, it is about that.
+
+    `says` comes before the reason. What AWS refused to a policy has its remedy with it.
+    """
+    ailment = Ailment.of(error)
+    remedy = error.remedy if isinstance(error, CloudDeniedError) else None
+    sentence = f"{says}: {ailment.says}" if says else ailment.says
+    return Check(
+        account=account,
+        region=region,
+        topic=ailment.topic or topic,
+        health=health,
+        says=sentence,
+        principal=remedy.principal if remedy else "",
+        action=remedy.action if remedy else "",
+        resource=remedy.resource if remedy else "",
+        statement=remedy.statement if remedy else "",
+        document=remedy.document if remedy else "",
+        advice=ailment.advice,
+        counts=counts,
+    )
+
+
+def unreadable(error: CloudError, way: Way, topic: Topic, what: str, actions: tuple[str, ...]) -> Check | Unread:
+    """What is told where something that no scan needs could not be read: a refusal is told once for many roles."""
+    if isinstance(error, CloudDeniedError) and error.remedy is not None:
+        return Unread(topic, what, way.principal, actions)
+    says, account = f"{what} could not be read", way.account.id
+    return refused(error, topic=topic, says=says, account=account, health=Health.UNKNOWN, counts=False)
+
+
+def unread(found: Iterable[Unread]) -> Iterator[Check]:
+    """One check for all that could not be read for the same lack of rights."""
+    by_kind: dict[tuple[Topic, str, tuple[str, ...]], set[str]] = {}
+    for each in found:
+        by_kind.setdefault((each.topic, each.what, each.actions), set()).add(each.principal)
+    for (topic, what, actions), principals in by_kind.items():
+        yield _unknown(topic, what, actions, sorted(principals))
+
+
+def _unknown(topic: Topic, what: str, actions: tuple[str, ...], principals: list[str]) -> Check:
+    whose = principals[0] if len(principals) == 1 else f"{len(principals)} identities"
+    return Check(
+        topic=topic,
+        health=Health.UNKNOWN,
+        says=f"{what} could not be read by {whose}; no scan needs it",
+        principal=principals[0] if len(principals) == 1 else "",
+        action=", ".join(actions),
+        advice=f"To be told, allow {', '.join(actions)}: `iam render` grants it with the doctor's rights.",
+        counts=False,
+    )

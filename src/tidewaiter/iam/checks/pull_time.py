@@ -1,0 +1,44 @@
+"""Whether pulls leave a time behind that lifecycle rules and other scanners go by.
+
+https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListPullTimeUpdateExclusions.html
+"""
+
+import msgspec
+
+from tidewaiter.aws.answers import typed
+from tidewaiter.errors import CloudError
+from tidewaiter.iam.checks.findings import Finding, unreadable
+from tidewaiter.iam.checks.ways import Way
+from tidewaiter.model.diagnosis import Check, Health, Topic
+
+ACTION = "ecr:ListPullTimeUpdateExclusions"
+
+
+class _Exclusions(msgspec.Struct, frozen=True, rename="camel"):
+    pull_time_update_exclusions: tuple[str, ...] = ()
+
+
+def excluded(way: Way, region: str) -> Finding:
+    """Whether the account's registry in a region leaves out the role's pulls. A scan works either way."""
+    role = way.principal
+    try:
+        pages = way.doctor.pages("ecr", region, ACTION, {"maxResults": 100})
+        found = any(role in typed(page, _Exclusions, action=ACTION).pull_time_update_exclusions for page in pages)
+    except CloudError as error:
+        return unreadable(error, way, Topic.PULL_TIME, "whether pulls move the time of the last pull", (ACTION,))
+    account = way.account.id
+    if found:
+        says = "pulls leave the time of the last pull as it is"
+        return Check(
+            account=account, region=region, topic=Topic.PULL_TIME, health=Health.RIGHT, says=says, counts=False
+        )
+    return Check(
+        account=account,
+        region=region,
+        topic=Topic.PULL_TIME,
+        health=Health.POORER,
+        says="pulls move the time of the last pull, which lifecycle rules and other scanners may go by",
+        principal=role,
+        advice=f"aws ecr register-pull-time-update-exclusion --region {region} --principal-arn {role}",
+        counts=False,
+    )
