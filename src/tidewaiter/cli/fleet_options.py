@@ -33,6 +33,55 @@ class BorrowedOption(click.Option):
         return os.environ.get(self.borrowed) or None
 
 
+def _public(function: _Function) -> _Function:
+    return click.option("--public", is_flag=True, help="Also the accounts' repositories in ECR Public.")(function)
+
+
+def _selection(noun: str, metavar: str, what: str, **more: Any) -> tuple[Callable[[_Function], _Function], ...]:
+    """Options that choose among what is found; each can be given several times."""
+    return (
+        click.option(f"--{noun}", multiple=True, metavar=metavar, help=f"Only these {what}; repeatable.", **more),
+        click.option(
+            f"--exclude-{noun}", multiple=True, metavar=metavar, help=f"Not these {what}; repeatable.", **more
+        ),
+    )
+
+
+def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = (name.strip() for value in values for name in value.split(","))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+_members = (
+    *_selection("account", "ID[,ID…]", "accounts", callback=_split),
+    *_selection("ou", "OU", "organizational units (id, or path of names), with all below them"),
+)
+_organization_roles = (
+    click.option(
+        "--management-role-arn",
+        default="",
+        metavar="ARN",
+        help="Take this role first, to list the organization's accounts. Without it: the own credentials do.",
+    ),
+    click.option(
+        "--management-external-id",
+        default="",
+        metavar="ID",
+        help="The external ID for that role; better set in the environment.",
+    ),
+    click.option(
+        "--member-role-name",
+        default="OrganizationAccountAccessRole",
+        show_default=True,
+        metavar="NAME",
+        help="Take the role of this name in each account.",
+    ),
+)
+_no_management = click.option(
+    "--no-management", is_flag=True, help="Leave the management account's own registries out."
+)
+
+
 def identity_options(function: _Function) -> _Function:
     """With whose credentials it begins."""
     return together(
@@ -91,36 +140,35 @@ def organization_options(function: _Function) -> _Function:
     """Which organization, as whom, and which of its accounts and regions."""
     return together(
         function,
-        click.option(
-            "--management-role-arn",
-            default="",
-            metavar="ARN",
-            help="Take this role first, to list the organization's accounts. Without it: the own credentials do.",
-        ),
-        click.option(
-            "--management-external-id",
-            default="",
-            metavar="ID",
-            help="The external ID for that role; better set in the environment.",
-        ),
-        click.option(
-            "--member-role-name",
-            default="OrganizationAccountAccessRole",
-            show_default=True,
-            metavar="NAME",
-            help="Take the role of this name in each account.",
-        ),
+        *_organization_roles,
         click.option(
             "--external-id",
             default="",
             metavar="ID",
             help="The external ID for the roles in the accounts; better set in the environment.",
         ),
-        *_selection("account", "ID[,ID…]", "accounts", callback=_split),
-        *_selection("ou", "OU", "organizational units (id, or path of names), with all below them"),
+        *_members,
         *_selection("region", "REGION[,REGION…]", "regions", callback=_split),
-        click.option("--no-management", is_flag=True, help="Leave the management account's own registries out."),
+        _no_management,
         _public,
+    )
+
+
+def organization_choice_options(function: _Function) -> _Function:
+    """The organization's own options, for a command that has those of accounts too."""
+    return together(
+        function,
+        click.option("--organization", is_flag=True, help="About the organization, as `org scan` looks through it."),
+        *_organization_roles,
+        *_members,
+        click.option(
+            "--exclude-region",
+            multiple=True,
+            callback=_split,
+            metavar="REGION[,REGION…]",
+            help="Not these regions of the organization; repeatable.",
+        ),
+        _no_management,
     )
 
 
@@ -184,25 +232,6 @@ def report_options(function: _Function) -> _Function:
             help="How these are written.",
         ),
     )
-
-
-def _public(function: _Function) -> _Function:
-    return click.option("--public", is_flag=True, help="Also the accounts' repositories in ECR Public.")(function)
-
-
-def _selection(noun: str, metavar: str, what: str, **more: Any) -> tuple[Callable[[_Function], _Function], ...]:
-    """Options that choose among what is found; each can be given several times."""
-    return (
-        click.option(f"--{noun}", multiple=True, metavar=metavar, help=f"Only these {what}; repeatable.", **more),
-        click.option(
-            f"--exclude-{noun}", multiple=True, metavar=metavar, help=f"Not these {what}; repeatable.", **more
-        ),
-    )
-
-
-def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    names = (name.strip() for value in values for name in value.split(","))
-    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _cores() -> int:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # what asks AWS is imported only where it is asked
 _TOLD = frozenset(
     {
         "profile", "role_arn", "region", "accounts", "public",
-        "management_role_arn", "member_role_name", "account", "exclude_account", "ou", "exclude_ou", "exclude_region",
-        "no_management", "repository", "exclude_repository", "tag", "exclude_tag", "newest", "max_age", "pulled_within",
-        "no_untagged", "platform",
+        "organization", "management_role_arn", "member_role_name", "account", "exclude_account", "ou", "exclude_ou",
+        "exclude_region", "no_management",
+        "repository", "exclude_repository", "tag", "exclude_tag", "newest", "max_age", "pulled_within", "no_untagged",
+        "platform",
     }
 )  # fmt: skip
 """The options that say what is looked at. No other is told or kept: external IDs are secrets."""
@@ -49,7 +50,7 @@ def accounts_quest(options: Mapping[str, Any]) -> Quest:
     from tidewaiter.aws.targets import registries
 
     requests = account_requests(options)
-    chain = _chain(options)
+    chain = chain_of(options)
     alone = requests[0].role_arn if len(requests) == 1 else ""
     return Quest(
         chain=chain,
@@ -63,7 +64,7 @@ def organization_quest(options: Mapping[str, Any]) -> Quest:
     from tidewaiter.aws.targets import organization
 
     request = organization_request(options)
-    chain = _chain(options)
+    chain = chain_of(options)
     role = request.management_role_arn
     return Quest(
         chain=chain,
@@ -72,7 +73,7 @@ def organization_quest(options: Mapping[str, Any]) -> Quest:
     )
 
 
-def _chain(options: Mapping[str, Any]) -> "Chain":
+def chain_of(options: Mapping[str, Any]) -> "Chain":
     """The credentials to begin with. Where no region is set for STS, the first that is looked at is tried too."""
     from tidewaiter.aws.chain import Chain
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tidewaiter.aws.permissions import PERMISSIONS, Holder
+from tidewaiter.aws.permissions import PERMISSIONS, Feature, Holder
 from tidewaiter.model.cloud import ImageStatus
 from tidewaiter.model.image import Platform
 from tidewaiter.simulator import rootfs
@@ -97,8 +97,9 @@ def _member(cloud: SimulatedAws, management: SimulatedAccount, name: str, number
 
 
 def _allowed(*holders: Holder) -> dict[str, object]:
-    """A policy of all that is asked of these, and no more."""
-    actions = sorted({permission.action for permission in PERMISSIONS if permission.held_by in holders})
+    """A policy of all that a scan asks of these, and no more."""
+    asked = (each for each in PERMISSIONS if each.held_by in holders and each.feature is not Feature.DOCTOR)
+    actions = sorted({permission.action for permission in asked})
     return dict(allowing(*actions))
 
 
