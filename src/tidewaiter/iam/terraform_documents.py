@@ -57,8 +57,8 @@ class Documents:
     def arn(self, arn: str) -> str | Expression:
         """An ARN with the partition and the module's own account as variables; anything else as it is.
 
-        Within a module for many accounts "any account" becomes that account, but for roles, within one for several regions
-        "any region" that region.
+        Within a module for many accounts "any account" becomes that account, within one for several regions "any
+        region" that region.
         """
         if address := self._addresses.get(arn):
             return Expression(f"{address}.arn")
@@ -66,7 +66,7 @@ class Documents:
         if len(fields) < _FIELDS or fields[:2] != ["arn", self._partition]:
             return arn
         _, _, service, region, account, named = fields
-        own = account == (self._part.account or ANY_PLACE) and bool(self._part.account or service != "iam")
+        own = account == (self._part.account or ANY_PLACE)
         name = self._named(named, own=own) if service == "iam" else self._events.get(named, [named])
         place = self._account if own else account
         there = EACH if self._part.regions and region == ANY_PLACE else region
