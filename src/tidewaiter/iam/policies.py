@@ -1,36 +1,22 @@
-"""A blueprint as policy documents of their own, each in a file: to be pasted, or put up by tools of one's own."""
+"""A blueprint as policy documents, each in a file: to be pasted, or put up by tools of one's own.
+
+What is no document, and what has to be known, stands in words in a file beside them.
+"""
 
 from collections.abc import Iterable
 
-from tidewaiter.iam.blueprint import Attachment, Blueprint, Part, Policy, PushEvents, Resource, Role, User
-from tidewaiter.iam.documents import Document
+from tidewaiter.iam.blueprint import Blueprint, Part
+from tidewaiter.iam.instructions import documents, file_name, instructions
 from tidewaiter.iam.rendered import Rendered
 
 
 def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
-    """All documents, part by part, as they are."""
-    return tuple(file for part in blueprint.parts for file in _files(part))
-
-
-def documents(resource: Resource) -> Iterable[tuple[str, Document]]:
-    """The documents of a resource, each with what it is called: `tidewaiter-trust`, `tidewaiter-read-registries`."""
-    match resource:
-        case Role(name=name, trust=trust, policies=policies):
-            yield f"{name}-trust", trust
-            yield from _named(policies)
-        case User(policies=policies) | Attachment(policies=policies):
-            yield from _named(policies)
-        case PushEvents(queue=queue, queue_policy=policy):
-            yield f"{queue}-queue", policy
-        case _:
-            return
+    """All documents, part by part, and the notes."""
+    files = (file for part in blueprint.parts for file in _files(part))
+    return (*files, Rendered(name="notes.md", part="notes", text=instructions(blueprint)))
 
 
 def _files(part: Part) -> Iterable[Rendered]:
     for resource in part.resources:
         for name, document in documents(resource):
-            yield Rendered(name=f"{part.name}-{name}.json", part=part.name, text=f"{document.text()}\n")
-
-
-def _named(policies: Iterable[Policy]) -> Iterable[tuple[str, Document]]:
-    return ((policy.name, policy.document) for policy in policies)
+            yield Rendered(name=file_name(part, name), part=part.name, text=f"{document.text()}\n")

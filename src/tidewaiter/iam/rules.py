@@ -53,7 +53,7 @@ def _check_account(option: str, account: str) -> None:
 
 def _check_runs(wishes: Wishes) -> None:
     needed = {
-        "--existing-arn": (wishes.existing_arn, Runs.EXISTING),
+        "--principal-arn": (wishes.existing_arn, Runs.EXISTING),
         "--issuer": (wishes.issuer, Runs.IRSA),
         "--cluster": (wishes.cluster, Runs.POD_IDENTITY),
     }
@@ -79,7 +79,7 @@ def _check_belongs(option: str, given: object, wanted: object, by: str, chosen: 
 
 
 def _check_principal(wishes: Wishes) -> None:
-    option = "--existing-arn"
+    option = "--principal-arn"
     arn = hosts.parse_arn(wishes.existing_arn)
     if arn.service != "iam" or arn.region or not _PRINCIPAL.fullmatch(arn.resource):
         advice = "It has the form arn:aws:iam::ACCOUNT:role/NAME or arn:aws:iam::ACCOUNT:user/NAME."
@@ -120,19 +120,17 @@ def _has_targets(topology: Topology) -> bool:
 def _check_targets(wishes: Wishes) -> None:
     for target in wishes.targets:
         _check_account("--target", target.account)
-        _check_external_ids("--target", target.external_ids)
+        _check_external_ids("--external-id", target.external_ids)
         if wishes.topology is Topology.BROKERED and not target.external_ids:
             what = f"account {target.account} has no external ID; each connection needs one of its own"
-            raise UsageError(what, where="--target")
+            raise UsageError(what, where="--external-id", advice="Give --external-id ACCOUNT=EXTERNAL_ID.")
     twice = _twice(target.account for target in wishes.targets)
     if twice:
-        advice = "Give all its external IDs at once."
-        raise UsageError(f"account {twice} is named twice", where="--target", advice=advice)
+        raise UsageError(f"account {twice} is named twice", where="--target")
     shared = _twice(each for target in wishes.targets for each in set(target.external_ids))
     if shared and wishes.topology is Topology.BROKERED:
-        raise UsageError(
-            "two accounts have the same external ID; each connection needs one of its own", where="--target"
-        )
+        what = "two accounts have the same external ID; each connection needs one of its own"
+        raise UsageError(what, where="--external-id", advice="Give --external-id ACCOUNT=EXTERNAL_ID.")
 
 
 def _check_external_ids(option: str, values: Iterable[str]) -> None:
