@@ -136,6 +136,22 @@ def test_empty_regions_share_a_row() -> None:
     assert "eu-west-2" in section(drawn(alone), "Coverage")
 
 
+def test_many_accounts_that_a_filter_leaves_out_share_a_row() -> None:
+    gap = Gap(stage=Stage.DISCOVERY, why=Why.FILTERED, subject="it", detail="not among those that were asked for")
+    unasked = [AccountCoverage(account=Account(id=f"{number:012}"), gaps=(gap,)) for number in range(1, 301)]
+    for count, rows in ((3, 3), (4, 1), (300, 1)):
+        report = replace(CLEAN_FLEET, accounts=(*CLEAN_FLEET.accounts, *unasked[:count]))
+        text = section(drawn(report), "Coverage")
+        assert text.count("not entered: filtered") == rows
+        assert ("000000000001" in text) == (count == rows)
+        assert (f"{count} accounts" in text) == (count != rows)
+
+
+def test_refusals_are_never_put_together_in_the_coverage() -> None:
+    accounts = tuple(AccountCoverage(account=Account(id=f"{number:012}"), gaps=(refusal(SHUT),)) for number in range(9))
+    assert section(drawn(replace(CLEAN_FLEET, accounts=accounts)), "Coverage").count("not entered: denied") == 9
+
+
 def test_an_account_without_registries_is_named() -> None:
     coverage = AccountCoverage(account=PAYER)
     assert "no registries" in section(drawn(replace(CLEAN_FLEET, accounts=(coverage,))), "Coverage")

@@ -13,6 +13,7 @@ from tidewaiter.report.page import Page, Row, titled
 
 _TITLES = titled("Account", "Region", "Repos", "Found", "Scanned", "Skipped", "Failed", right=(2, 3, 4))
 _FORESEEN = titled("Account", "Region", "Repos", "Found", "To scan", "Skipped", "Failed", right=(2, 3, 4))
+_PASSED_TOGETHER = 4  # accounts that are passed over for one reason, and share a row
 _LEAST = (12, 14, 5, 5, 7, 14, 9)
 
 
@@ -31,11 +32,26 @@ def coverage_lines(accounts: Sequence[AccountCoverage], page: Page) -> list[str]
 
 
 def _lines(titles: Row, accounts: Sequence[AccountCoverage], page: Page) -> list[str]:
-    rows = [row for account in accounts for row in _account(account)]
+    passed = Counter(why for account in accounts if (why := _passed_by(account)))
+    rows = [row for account in accounts if passed[_passed_by(account)] < _PASSED_TOGETHER for row in _account(account)]
+    rows += [_passed(why, count) for why, count in passed.items() if count >= _PASSED_TOGETHER]
     registries = [registry for account in accounts for registry in account.registries]
     if len(registries) > 1:
         rows.append(_sum(registries))
     return page.columns(titles, rows, _LEAST) if rows else ["  nothing was found"]
+
+
+def _passed_by(coverage: AccountCoverage) -> str:
+    """Why an account was not entered on purpose, "" where it was, or should have been."""
+    reasons = {gap.why for gap in coverage.gaps}
+    return next(iter(reasons)) if len(reasons) == 1 and reasons <= LEFT_OUT and not coverage.registries else ""
+
+
+def _passed(why: str, count: int) -> Row:
+    """One row for many accounts: their names stand among what was left out."""
+    empty = Cell("")
+    skipped = Cell(f"not entered: {why}", Style.DIM)
+    return (Cell(f"{count:,} accounts", Style.BOLD), empty, empty, empty, empty, skipped, empty)
 
 
 def _account(coverage: AccountCoverage) -> Iterator[Row]:

@@ -20,6 +20,7 @@ _NAMES_SHOWN = 3
 _HEX_SHOWN = 12
 _REASONS_SHOWN = 12
 _LONGEST_NAME = 60
+_LONGEST_SUBJECT = 120
 _HOLDERS_SHOWN = 3
 _GROUPS_SHOWN = 20
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)(?: \([^()]*\))?")  # with its name
@@ -233,7 +234,7 @@ def _passed_over(report: FleetReport, named: Callable[[FleetImage], str]) -> Ite
     """Why, in a word and in a sentence, and what."""
     for gap in places(report):
         if gap.why in LEFT_OUT:
-            yield gap.why, gap.detail, gap.subject
+            yield gap.why, gap.detail, shorten(gap.subject, _LONGEST_SUBJECT)
     for image in report.images:
         if image.outcome.state is State.SKIPPED:
             yield image.outcome.why or Why.FILTERED, image.outcome.detail, named(image)
