@@ -110,7 +110,7 @@ class Denial:
             resource=self.resource,
             statement=statement,
             document=document,
-            told=bool(self.document),
+            reason=self.reason,
         )
 
     def _addition(self) -> tuple[str, str]:

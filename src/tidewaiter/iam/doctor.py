@@ -10,6 +10,7 @@ from tidewaiter.aws.targets import AccountRequest, OrganizationRequest, Progress
 from tidewaiter.iam.checks import credentials, endpoints
 from tidewaiter.iam.checks.endpoints import Reach, reached
 from tidewaiter.iam.checks.findings import Counted, Finding, Unread, unread
+from tidewaiter.iam.checks.merging import merged
 from tidewaiter.iam.checks.visits import Visit
 from tidewaiter.iam.rounds import Round, of_accounts, of_organization
 from tidewaiter.model.cloud import Registry
@@ -92,6 +93,6 @@ def _registries(found: Iterable[Finding]) -> list[Registry]:
 def _checks(found: Iterable[Finding]) -> list[Check]:
     """The checks, each once: those about everything first, then by account and region."""
     found = list(found)
-    checks = {each for each in found if isinstance(each, Check)}
+    checks = merged({each for each in found if isinstance(each, Check)})
     lines = unread(each for each in found if isinstance(each, Unread))
-    return sorted({*checks, *lines}, key=lambda each: (each.account, each.region, _TOPICS.index(each.topic), each.says))
+    return sorted((*checks, *lines), key=lambda each: (each.account, each.region, _TOPICS.index(each.topic), each.says))

@@ -42,7 +42,8 @@ class Topic(StrEnum):
 class Remedy:
     """What was refused to whom, and what would allow it: `statement` (JSON), to be added to `document`.
 
-    `statement` is "" where a Deny has to go, or where nobody can say it. `told`: AWS itself named the kind of policy.
+    `statement` is "" where a Deny has to go, or where nobody can say it. `reason` is which kind of policy is to blame,
+    "" where AWS does not tell.
     """
 
     principal: str
@@ -50,7 +51,7 @@ class Remedy:
     resource: str
     statement: str = ""
     document: str = ""
-    told: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

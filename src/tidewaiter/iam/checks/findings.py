@@ -1,13 +1,13 @@
 """What a doctor's step finds: a check, a registry that can be read, or something that reading was not allowed for."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewaiter.errors import CloudDeniedError, CloudError
 from tidewaiter.iam.checks.ailments import Ailment
 from tidewaiter.iam.checks.ways import Way
 from tidewaiter.model.cloud import Registry
-from tidewaiter.model.diagnosis import Check, Health, Topic
+from tidewaiter.model.diagnosis import Check, Health, Remedy, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +48,44 @@ def refused(
 
     `says` comes before the reason. What AWS refused to a policy has its remedy with it.
     """
-    ailment = Ailment.of(error)
-    remedy = error.remedy if isinstance(error, CloudDeniedError) else None
-    sentence = f"{says}: {ailment.says}" if says else ailment.says
-    return Check(
+    ailment, remedy = Ailment.of(error), remedy_of(error)
+    check = Check(
         account=account,
         region=region,
         topic=ailment.topic or topic,
         health=health,
-        says=sentence,
-        principal=remedy.principal if remedy else "",
-        action=remedy.action if remedy else "",
-        resource=remedy.resource if remedy else "",
-        statement=remedy.statement if remedy else "",
-        document=remedy.document if remedy else "",
+        says=": ".join(filter(None, (says, _refusal(remedy) if remedy else ailment.says))),
         advice=ailment.advice,
         counts=counts,
     )
+    return helped(check, remedy) if remedy else check
+
+
+def helped(check: Check, remedy: Remedy) -> Check:
+    """The check with what would allow it; a statement to be added needs no further advice."""
+    return replace(
+        check,
+        principal=remedy.principal,
+        action=remedy.action,
+        resource=remedy.resource,
+        statement=remedy.statement,
+        document=remedy.document,
+        advice="" if remedy.statement else check.advice,
+    )
+
+
+def remedy_of(error: CloudError) -> Remedy | None:
+    """What would help against a refusal by a policy; None for any other error."""
+    return error.remedy if isinstance(error, CloudDeniedError) else None
+
+
+def _refusal(remedy: Remedy) -> str:
+    return f"{remedy.action} is refused, {remedy.reason or 'and AWS does not tell by which policy'}"
 
 
 def unreadable(error: CloudError, way: Way, topic: Topic, what: str, actions: tuple[str, ...]) -> Check | Unread:
     """What is told where something that no scan needs could not be read: a refusal is told once for many roles."""
-    if isinstance(error, CloudDeniedError) and error.remedy is not None:
+    if remedy_of(error):
         return Unread(topic, what, way.principal, actions)
     says, account = f"{what} could not be read", way.account.id
     return refused(error, topic=topic, says=says, account=account, health=Health.UNKNOWN, counts=False)

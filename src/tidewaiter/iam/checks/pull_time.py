@@ -39,6 +39,6 @@ def excluded(way: Way, region: str) -> Finding:
         health=Health.POORER,
         says="pulls move the time of the last pull, which lifecycle rules and other scanners may go by",
         principal=role,
-        advice=f"aws ecr register-pull-time-update-exclusion --region {region} --principal-arn {role}",
+        advice=f"In each region: aws ecr register-pull-time-update-exclusion --principal-arn {role}",
         counts=False,
     )

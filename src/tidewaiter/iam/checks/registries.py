@@ -4,21 +4,23 @@ Manifests and layers are asked for by a digest that nothing has: AWS looks at pe
 proves that it would have given one, and no pull time moves.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
 from tidewaiter.aws.ecr import Ecr
 from tidewaiter.aws.entry import UNKNOWN_THERE, private_registry
+from tidewaiter.aws.permissions import statement
 from tidewaiter.aws.regions import is_optional
-from tidewaiter.errors import CloudDeniedError, CloudError
-from tidewaiter.iam.checks.findings import Counted, Finding, refused
+from tidewaiter.errors import CloudError
+from tidewaiter.iam.checks.findings import Counted, Finding, helped, refused, remedy_of
 from tidewaiter.iam.checks.simulation import explained
 from tidewaiter.iam.checks.ways import Way
 from tidewaiter.model.cloud import Registry
-from tidewaiter.model.diagnosis import Check, Health, Topic
+from tidewaiter.model.diagnosis import Check, Health, Remedy, Topic
 from tidewaiter.model.image import Digest
 
 NO_DIGEST: Final = Digest.parse("sha256:" + "0" * 64)
@@ -68,9 +70,7 @@ class PrivateRegistry:
             return
         yield Counted(self._registry, listed.count)
         troubles = list(self._listing_troubles(listed.tried))
-        yield from troubles or [
-            self._right(Topic.LISTING, f"{_counted(listed.count)} can be listed, and what is in them")
-        ]
+        yield from troubles or [self._right(Topic.LISTING, _listable(listed.count))]
         yield from self._pulling(listed.tried)
 
     @property
@@ -86,7 +86,7 @@ class PrivateRegistry:
         if not self.sure and error.code in UNKNOWN_THERE and is_optional(self.region, self.partition):
             return
         yield self._refused(error, Topic.LISTING, "its repositories cannot be listed")
-        remedy = error.remedy if isinstance(error, CloudDeniedError) else None
+        remedy = remedy_of(error)
         if remedy and remedy.document.startswith("identity policy"):
             tried = pick((), self.wanted).tried
             yield from self._listing_troubles(tried)
@@ -116,9 +116,7 @@ class PrivateRegistry:
 
     def _describe(self, repository: str) -> object:
         asked = {"registryId": self.way.account.id, "repositoryName": repository, "maxResults": 1}
-        registry = self._registry
-        arn = f"arn:{registry.partition}:ecr:{registry.region}:{registry.account}:repository/{repository}"
-        return self.way.reader.call("ecr", self.region, _IMAGES, asked, resource=arn)
+        return self.way.reader.call("ecr", self.region, _IMAGES, asked, resource=self._arn(repository))
 
     def _trouble(
         self, ask: Callable[[], object], topic: Topic, says: str, *, health: Health = Health.WRONG
@@ -130,16 +128,27 @@ class PrivateRegistry:
                 yield self._refused(error, topic, says, health=health)
 
     def _refused(self, error: CloudError, topic: Topic, says: str, *, health: Health = Health.WRONG) -> Check:
-        remedy = error.remedy if isinstance(error, CloudDeniedError) else None
-        why = explained(self.way.doctor, self.way.principal, remedy) if remedy else ""
-        return refused(
-            error,
-            topic=topic,
-            says=f"{says} ({why})" if why else says,
-            account=self.way.account.id,
-            region=self.region,
-            health=health,
-        )
+        account, region = self.way.account.id, self.region
+        remedy = remedy_of(error)
+        if remedy is None:
+            return refused(error, topic=topic, says=says, account=account, region=region, health=health)
+        why = explained(self.way.doctor, self.way.principal, remedy)
+        says = f"{says} ({why})" if why else says
+        check = refused(error, topic=topic, says=says, account=account, region=region, health=health)
+        return helped(check, self._widened(remedy))
+
+    def _widened(self, remedy: Remedy) -> Remedy:
+        """The remedy for all repositories that are wanted: the one that was tried only stands for them."""
+        _, found, name = remedy.resource.partition(":repository/")
+        if not found:
+            return remedy
+        pattern = next((each for each in self.wanted if name == "*" or fnmatchcase(name, each)), "*")
+        resource = self._arn("*" if name == "*" else pattern)
+        allowed = json.dumps(statement([remedy.action], [resource]), separators=(", ", ": "))
+        return replace(remedy, resource=resource, statement=allowed if remedy.statement else "")
+
+    def _arn(self, name: str) -> str:
+        return f"arn:{self.partition}:ecr:{self.region}:{self.way.account.id}:repository/{name}"
 
     def _right(self, topic: Topic, says: str) -> Check:
         return Check(account=self.way.account.id, region=self.region, topic=topic, health=Health.RIGHT, says=says)
@@ -165,5 +174,7 @@ def _nameless(pattern: str) -> str:
     return pattern.replace("*", _NO_NAME).replace("?", "x")
 
 
-def _counted(number: int) -> str:
-    return "no repositories, which" if not number else "1 repository" if number == 1 else f"{number} repositories"
+def _listable(count: int) -> str:
+    if not count:
+        return "the registry can be listed, and is empty"
+    return f"{count} {'repository' if count == 1 else 'repositories'} can be listed, and what is in them"

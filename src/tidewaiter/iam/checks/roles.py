@@ -1,14 +1,16 @@
 """Taking a role: whether it can be taken, and if not, why, as far as anybody can tell."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 from tidewaiter.aws.chain import Chain
 from tidewaiter.aws.denials import role_of
 from tidewaiter.aws.hops import LONGEST_CHAINED
-from tidewaiter.errors import CloudDeniedError, CloudError
+from tidewaiter.aws.permissions import statement
+from tidewaiter.errors import CloudError
 from tidewaiter.iam.checks.documents import Statement
-from tidewaiter.iam.checks.findings import refused
+from tidewaiter.iam.checks.findings import refused, remedy_of
 from tidewaiter.iam.checks.own_role import OwnRole
 from tidewaiter.iam.checks.simulation import explained
 from tidewaiter.iam.checks.ways import Way
@@ -46,12 +48,14 @@ def _cut(way: Way, hop: RoleHop) -> Iterator[Check]:
 def _refused(way: Way, hop: RoleHop, error: CloudError) -> Check:
     asker = way.asker.identity().arn
     says = f"{asker} could not take {hop.role_arn}"
-    remedy = error.remedy if isinstance(error, CloudDeniedError) else None
+    remedy = remedy_of(error)
     if remedy is None or not remedy.document.startswith("trust policy"):
         return refused(error, topic=Topic.ROLE, says=says, account=way.account.id)
     why = _told_at_home(way, hop) or explained(way.asker, role_of(asker), remedy) or _possible(hop)
     found = refused(error, topic=Topic.TRUST, account=way.account.id)
-    return replace(found, says=f"{says}: {why}")
+    own = json.dumps(statement([remedy.action], [remedy.resource]), separators=(", ", ": "))
+    advice = f"The identity policy of {role_of(asker)} has to allow it too: {own}"
+    return replace(found, says=f"{says}: {why}", advice=advice)
 
 
 def _possible(hop: RoleHop) -> str:

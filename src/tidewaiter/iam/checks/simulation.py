@@ -34,7 +34,7 @@ class _Results(msgspec.Struct, frozen=True, rename="pascal"):
 
 def explained(chain: Chain, principal: str, remedy: Remedy) -> str:
     """Which kind of policy refused, in a phrase; "" where AWS has said so, or the simulator may not be asked."""
-    if remedy.told:
+    if remedy.reason:
         return ""
     asked = {"PolicySourceArn": principal, "ActionNames": [remedy.action], "ResourceArns": [remedy.resource]}
     try:
