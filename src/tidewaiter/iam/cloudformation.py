@@ -56,8 +56,8 @@ def _description(part: Part) -> str:
 def _secret(written: Resources) -> Iterator[str]:
     if written.parameters.has_secrets:
         yield (
-            "The defaults of external IDs stand in the template, where NoEcho does not hide them: take them out, and "
-            "give them as parameters, where others than those who know them may read it."
+            "The defaults of external IDs stand in this template: NoEcho hides what a stack was given, not them. Take "
+            "them out, and give them as parameters, where more people read templates than may know them."
         )
 
 
