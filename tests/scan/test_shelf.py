@@ -149,6 +149,24 @@ def test_a_layer_that_a_ceiling_cut_is_not_kept(limits: Limits) -> None:
     assert shelf.kept == {}
 
 
+def test_nor_is_one_whose_second_reading_for_its_hard_links_was_cut() -> None:
+    layer = blob(tar(DEBIAN, entry("opt/status", status("linked")), hardlink(STATUS, "opt/status")))
+    shelf = Shelf()
+    (once,) = known(Shelf(), [layer])
+    limits = Limits(image_bytes=once.size)
+    found, _ = seen([layer], shelf, limits)
+    assert any(gap.why is Why.LIMIT and "limit image_bytes" in gap.detail for gap in found.gaps)
+    assert shelf.kept == {}
+
+
+def test_a_ceiling_that_cut_the_second_reading_for_a_link_is_told() -> None:
+    lower = blob(tar(DEBIAN, entry("opt/status", status("linked"))))
+    upper = blob(tar(symlink(STATUS, "/opt/status")), index=1)
+    once = sum(layer.size for layer in known(Shelf(), [lower, upper]))
+    found, _ = seen([lower, upper], limits=Limits(image_bytes=once))
+    assert any(gap.why is Why.LIMIT and "limit image_bytes" in gap.detail for gap in found.gaps)
+
+
 def test_what_a_local_archive_claims_is_not_believed(tmp_path: Path) -> None:
     known = stored_blob(tar(DEBIAN, entry(STATUS, status("harmless"))))
     shelf = Shelf()

@@ -78,8 +78,8 @@ class Reading:
     ) -> tuple[tuple[FileInventory, ...], tuple[Gap, ...]]:
         """What the files at these paths of a layer say under the names listed for them, and which were refused."""
         collector = self._collector(blob)
-        self._read_again(blob, collector, only)
-        return collector.files, collector.gaps
+        read = self._read_again(blob, collector, only)
+        return collector.files, (*read.gaps, *collector.gaps)
 
     def _read_again(self, blob: LayerBlob, collector: Collector, only: Mapping[str, Sequence[str]]) -> LayerRead:
         named = {path: tuple(names) for path, names in only.items()}
@@ -102,9 +102,10 @@ class Reading:
         if linked := self._second_names(read.tree):
             renamed = {name for names in linked.values() for name in names}
             second = self._collector(blob)
-            cost += _cost(self._read_again(blob, second, linked), second)
+            again = self._read_again(blob, second, linked)
+            cost += _cost(again, second)
             files = (*(file for file in files if file.path not in renamed), *second.files)
-            gaps += second.gaps
+            gaps = tuple(dict.fromkeys((*gaps, *again.gaps, *second.gaps)))
         return LayerInventory(
             digest=blob.layer.digest,
             verified=read.verified,
