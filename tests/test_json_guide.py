@@ -11,6 +11,8 @@ from documents import read, tables
 from tidewaiter.feeds.manifest import Input, Manifest
 from tidewaiter.model import fleet_document
 from tidewaiter.model.advisory import Feed
+from tidewaiter.model.diagnosis import Health, Topic
+from tidewaiter.model.diagnosis_document import DiagnosisDocument
 from tidewaiter.model.document import ReportDocument
 from tidewaiter.model.finding import FixState, MatchKind, Severity
 from tidewaiter.model.fleet import Kind, State
@@ -73,6 +75,7 @@ def test_the_keys_of_the_json_report_are_those_documented() -> None:
         ("The report on a fleet", FleetDocument, ()),
         # Whose identity asked, and what there is in accounts, is told as in the report on a fleet.
         ("What would be scanned", SurveyDocument, _TOLD_ABOVE),
+        ("A diagnosis", DiagnosisDocument, _TOLD_ABOVE),
     ],
 )
 def test_the_keys_of_the_reports_on_fleets_are_those_documented(
@@ -83,7 +86,7 @@ def test_the_keys_of_the_reports_on_fleets_are_those_documented(
     written = {
         path: {field.name for field in fields(kind)}
         for path, kind in _structures(document, "")
-        if kind.__module__ == fleet_document.__name__ and kind not in elsewhere
+        if kind.__module__ in {fleet_document.__name__, DiagnosisDocument.__module__} and kind not in elsewhere
     }
     assert {path: set(keys) for path, keys in documented.items()} == written
 
@@ -107,6 +110,8 @@ def test_the_keys_of_the_account_of_a_database_are_those_documented() -> None:
         ("The JSON report", "`gaps[]`", "why", list(Why)),
         ("The report on a fleet", "`images[]`", "state", list(State)),
         ("The report on a fleet", "`images[]`", "kind", list(Kind)),
+        ("A diagnosis", "`checks[]`", "topic", list(Topic)),
+        ("A diagnosis", "`checks[]`", "health", list(Health)),
     ],
 )
 def test_the_words_that_a_key_may_hold_are_those_documented(

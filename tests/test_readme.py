@@ -60,7 +60,7 @@ def test_every_option_that_is_named_alone_exists_somewhere(name: str) -> None:
 
 
 def test_the_user_guide_names_every_command_and_every_option() -> None:
-    guide = read("docs/usage.md") + read("docs/fleet.md")
+    guide = read("docs/usage.md") + read("docs/fleet.md") + read("docs/iam.md")
     for name, called in all_commands():
         if not isinstance(called, click.Group):
             assert name in read("docs/usage.md")
@@ -177,7 +177,10 @@ def test_the_exit_codes_are_those_of_the_program(name: str, capsys: pytest.Captu
 
 def test_the_formats_are_those_of_the_program() -> None:
     rows = {row[0].strip("`"): row[2:] for row in tables(read("docs/usage.md"))["Formats"]}
-    offered = {each.name: [_yes(each.reports), _yes(each.inventories), _yes(each.fleet)] for each in FORMATS}
+    offered = {
+        each.name: [_yes(kind) for kind in (each.reports, each.inventories, each.fleet, each.diagnosis)]
+        for each in FORMATS
+    }
     assert rows == offered
 
 
