@@ -156,7 +156,7 @@ def ended(name: object, state: State, why: Why, kind: Kind = Kind.IMAGE) -> Sett
 
 
 def begun(store: Store, scope: str = "all") -> int:
-    return store.begin(command="org scan", scope=scope, now=NOW).id
+    return store.begin(command="org scan", scope=scope, now=NOW)
 
 
 def repository(store: Store, run: int, name: str = "app", registry: Registry = REGISTRY) -> int:

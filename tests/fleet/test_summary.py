@@ -46,7 +46,7 @@ class Fleet:
     def __init__(self, store: Store, database: Database) -> None:
         self.store = store
         self.database = database
-        self.run = store.begin(command="ecr scan", scope="test", now=NOW).id
+        self.run = store.begin(command="ecr scan", scope="test", now=NOW)
         store.saw_account(self.run, Account(id=REGISTRY.account, name="shop"))
         self.registry = store.saw_registry(self.run, REGISTRY.account, REGISTRY)
 

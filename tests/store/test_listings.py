@@ -19,7 +19,7 @@ from tidewaiter.model.cloud import ImageDetail, ImageStatus
 from tidewaiter.model.fleet import Kind, Outcome, State
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Descriptor, Platform
-from tidewaiter.store.records import ManifestRow, Moved, MovedTag, Settled
+from tidewaiter.store.records import ManifestRow, MovedTag, Settled
 from tidewaiter.store.store import Store
 
 APP = f"{REGISTRY.host}/app"
@@ -130,8 +130,8 @@ def test_what_an_incomplete_listing_does_not_name_is_not_gone(store: Store) -> N
     place = repository(store, run)
     store.saw_manifests(run, place, [detail(2)], complete=False)
     assert listed(store, run).keys() == {digest(2).hex}
-    moved = store.saw_manifests(run, place, [detail(3, "a")], complete=False)
-    assert moved == [Moved(tag="a", old=digest(1), new=digest(3))]
+    store.saw_manifests(run, place, [detail(3, "a")], complete=False)
+    assert store.moved(run) == [MovedTag(APP, "a", digest(1), digest(3))]
 
 
 def test_a_list_can_be_given_in_parts(store: Store) -> None:
@@ -163,9 +163,7 @@ def test_new_tags_have_not_moved(store: Store) -> None:
 
 def test_a_tag_that_names_another_manifest_has_moved(store: Store) -> None:
     seen(store, detail(1, "a", "b"))
-    run = begun(store)
-    moved = store.saw_manifests(run, repository(store, run), [detail(1, "b"), detail(2, "a")], complete=True)
-    assert moved == [Moved(tag="a", old=digest(1), new=digest(2))]
+    run = seen(store, detail(1, "b"), detail(2, "a"))
     assert store.moved(run) == [MovedTag(APP, "a", digest(1), digest(2))]
 
 

@@ -75,5 +75,5 @@ def test_another_store_can_be_locked_meanwhile(store: Store, server_url: str, op
 
 def test_the_store_can_be_used_by_others_while_it_is_locked(store: Store, url: str) -> None:
     with holder(url) as other:
-        assert store.begin(command="x", scope="x", now=NOW).id == 1
+        assert store.begin(command="x", scope="x", now=NOW) == 1
         other.kill()

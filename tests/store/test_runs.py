@@ -6,28 +6,30 @@ import pytest
 
 from store_samples import LATER, NOW, begun, finished
 from tidewaiter.errors import StoreError
-from tidewaiter.store.records import RunBegun, RunRow
+from tidewaiter.store.records import RunRow
 from tidewaiter.store.store import Store
 
 
 def test_the_first_run_continues_nothing(store: Store) -> None:
-    assert store.begin(command="ecr scan", scope="a", now=NOW) == RunBegun(id=1, continued=False)
+    assert store.begin(command="ecr scan", scope="a", now=NOW) == 1
+    assert not store.run(1).continued
 
 
 def test_a_run_continues_the_last_of_its_scope_if_that_did_not_finish(store: Store) -> None:
     begun(store, "a")
     begun(store, "b")
-    assert store.begin(command="ecr scan", scope="a", now=NOW) == RunBegun(id=3, continued=True)
+    assert store.begin(command="ecr scan", scope="a", now=NOW) == 3
+    assert store.run(3).continued
 
 
 def test_a_run_continues_nothing_if_the_last_of_its_scope_finished(store: Store) -> None:
     begun(store, "a")
     finished(store, begun(store, "a"))
-    assert not store.begin(command="ecr scan", scope="a", now=NOW).continued
+    assert not store.run(begun(store, "a")).continued
 
 
 def test_what_is_known_of_a_run_comes_back(store: Store) -> None:
-    run = store.begin(command="ecr scan --region eu-west-1", scope="a", now=NOW).id
+    run = store.begin(command="ecr scan --region eu-west-1", scope="a", now=NOW)
     expected = RunRow(
         id=run,
         command="ecr scan --region eu-west-1",
@@ -52,7 +54,7 @@ def test_the_counts_of_a_run_may_be_larger_than_32_bits(store: Store) -> None:
 
 def test_times_of_any_zone_come_back_as_the_same_moment_in_utc(store: Store) -> None:
     local = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=-7)))
-    started = store.run(store.begin(command="x", scope="x", now=local).id).started
+    started = store.run(store.begin(command="x", scope="x", now=local)).started
     assert started == local
     assert started.utcoffset() == timedelta(0)
 

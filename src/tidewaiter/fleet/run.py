@@ -68,7 +68,7 @@ def run(
     watcher = watcher or Unwatched()
     with store.lock():
         began = now()
-        number = store.begin(command=command, scope=scope, now=began).id
+        number = store.begin(command=command, scope=scope, now=began)
         apis: dict[Registry, RegistryApi] = {}
         lanes = Lanes()
         looker = lookers(

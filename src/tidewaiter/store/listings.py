@@ -11,7 +11,7 @@ from tidewaiter.store.database import insert, put
 from tidewaiter.store.digests import numbered
 from tidewaiter.store.encoding import read_children, spelled, spelled_digests
 from tidewaiter.store.keys import chunks
-from tidewaiter.store.records import Moved, Settled
+from tidewaiter.store.records import Settled
 from tidewaiter.store.schema import listing, manifest, tag
 
 _LISTED = ("run", "gone", "tags", "size", "pushed", "pulled", "media_type", "artifact_type", "subject", "status")
@@ -20,16 +20,15 @@ _ENDED = ("run", "gone", "settled", "kind", "state", "why", "detail", "platform"
 
 def saw_manifests(
     connection: Connection, run: int, repository: int, details: Sequence[ImageDetail], *, complete: bool
-) -> Sequence[Moved]:
+) -> None:
     """These are in the repository now; where that is all of it, what the run did not see there is gone."""
     numbers = numbered(connection, [detail.digest for detail in details])
     latest = {detail.digest: detail for detail in details}
     rows = [_listed(run, repository, numbers[digest], detail) for digest, detail in latest.items()]
     put(connection, _upsert(connection, _LISTED), rows)
-    moved = _retag(connection, run, repository, {name: detail.digest for detail in details for name in detail.tags})
+    _retag(connection, run, repository, {name: detail.digest for detail in details for name in detail.tags})
     if complete:
         _end_unseen(connection, run, repository)
-    return moved
 
 
 def _listed(run: int, repository: int, number: int, detail: ImageDetail) -> dict[str, object]:
@@ -56,20 +55,19 @@ def _upsert(connection: Connection, names: Iterable[str]) -> "postgresql.Insert 
     return statement.on_conflict_do_update(index_elements=["repository", "manifest"], set_=change)
 
 
-def _retag(connection: Connection, run: int, repository: int, tags: Mapping[str, Digest]) -> list[Moved]:
-    """Ends the tags that name another manifest now, begins the new ones: those that moved."""
+def _retag(connection: Connection, run: int, repository: int, tags: Mapping[str, Digest]) -> None:
+    """Ends the tags that name another manifest now, and begins the new ones."""
     before = _current(connection, repository, tags)
     numbers = numbered(connection, tags.values())
-    other = {name: row for name, row in before.items() if row[1] != tags[name]}
-    _mark(connection, [number for name, (number, _) in before.items() if name not in other], run=run)
-    _mark(connection, [number for number, _ in other.values()], until=run)
+    moved = {name for name, (_, digest) in before.items() if digest != tags[name]}
+    _mark(connection, [number for name, (number, _) in before.items() if name not in moved], run=run)
+    _mark(connection, [number for name, (number, _) in before.items() if name in moved], until=run)
     rows = [
         {"repository": repository, "name": name, "manifest": numbers[tags[name]], "since": run, "run": run}
         for name in tags
-        if name not in before or name in other
+        if name not in before or name in moved
     ]
     put(connection, insert(connection, tag), rows)
-    return [Moved(tag=name, old=digest, new=tags[name]) for name, (_, digest) in other.items()]
 
 
 def _mark(connection: Connection, rows: Iterable[int], **values: int) -> None:

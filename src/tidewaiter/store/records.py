@@ -14,16 +14,11 @@ from tidewaiter.model.package import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunBegun:
-    """A run that was begun; `continued` tells that the last one of its scope did not come to its end."""
-
-    id: int
-    continued: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One run. `finished` is None for one that is under way, or was ended from outside; times are in UTC."""
+    """One run. `finished` is None for one that is under way, or was ended from outside; times are in UTC.
+
+    `continued` tells that the run of its scope before it did not come to its end.
+    """
 
     id: int
     command: str
@@ -35,15 +30,6 @@ class RunRow:
     bytes_pulled: int
     looked: int
     known: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """A tag that names another manifest than before."""
-
-    tag: str
-    old: Digest
-    new: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,19 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from tidewaiter.errors import StoreError
-from tidewaiter.store.records import RunBegun, RunRow
+from tidewaiter.store.records import RunRow
 from tidewaiter.store.schema import run as table
 
 
-def begin(connection: Connection, *, command: str, scope: str, now: datetime) -> RunBegun:
-    """A new run, that continues the last one of its scope if that did not end."""
+def begin(connection: Connection, *, command: str, scope: str, now: datetime) -> int:
+    """The number of a new run, that continues the last one of its scope if that did not end."""
     last = connection.execute(
         select(table.c.id, table.c.finished).where(table.c.scope == scope).order_by(table.c.id.desc()).limit(1)
     ).first()
     continues = last.id if last is not None and last.finished is None else None
     values = {"command": command, "scope": scope, "started": now, "continues": continues}
-    added = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
-    return RunBegun(id=added, continued=continues is not None)
+    number: int = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
+    return number
 
 
 def finish(

@@ -22,10 +22,8 @@ from tidewaiter.store.records import (
     ImageContents,
     Judged,
     ManifestRow,
-    Moved,
     MovedTag,
     PackageJudgement,
-    RunBegun,
     RunRow,
     Settled,
 )
@@ -34,10 +32,8 @@ __all__ = [
     "ImageContents",
     "Judged",
     "ManifestRow",
-    "Moved",
     "MovedTag",
     "PackageJudgement",
-    "RunBegun",
     "RunRow",
     "Settled",
     "Store",
@@ -90,8 +86,8 @@ class Store:
 
     # What a run writes.
 
-    def begin(self, *, command: str, scope: str, now: datetime) -> RunBegun:
-        """A new run. `scope` names what it covers: the next of the same scope takes up what this one leaves."""
+    def begin(self, *, command: str, scope: str, now: datetime) -> int:
+        """Begins a run: its number. `scope` names what it covers: the next of the same takes up what this one leaves."""
         return self._database.write(lambda to: runs.begin(to, command=command, scope=scope, now=now))
 
     def finish(self, run: int, *, now: datetime, layers_read: int, bytes_pulled: int, looked: int, known: int) -> None:
@@ -115,14 +111,12 @@ class Store:
         """Something of the repository was not looked at."""
         self._database.write(lambda to: places.repository_gap(to, run, repository, gap))
 
-    def saw_manifests(
-        self, run: int, repository: int, details: Sequence[ImageDetail], *, complete: bool
-    ) -> Sequence[Moved]:
-        """These manifests are listed; the tags among theirs that named another before.
+    def saw_manifests(self, run: int, repository: int, details: Sequence[ImageDetail], *, complete: bool) -> None:
+        """These manifests are listed, with their tags.
 
         A long list can be given in parts. `complete` with the last one: what the run was not told of is gone.
         """
-        return self._database.write(lambda to: listings.saw_manifests(to, run, repository, details, complete=complete))
+        self._database.write(lambda to: listings.saw_manifests(to, run, repository, details, complete=complete))
 
     def settle(self, run: int, repository: int, settled: Sequence[Settled]) -> None:
         """How these manifests ended."""
