@@ -87,7 +87,7 @@ class Store:
     # What a run writes.
 
     def begin(self, *, command: str, scope: str, now: datetime) -> int:
-        """Begins a run: its number. `scope` names what it covers: the next of the same takes up what this one leaves."""
+        """Begins a run: its number. The next of the same `scope`, what it covers, takes up what this one leaves."""
         return self._database.write(lambda to: runs.begin(to, command=command, scope=scope, now=now))
 
     def finish(self, run: int, *, now: datetime, layers_read: int, bytes_pulled: int, looked: int, known: int) -> None:
