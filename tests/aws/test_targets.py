@@ -185,6 +185,23 @@ def test_there_a_region_that_does_not_know_the_credentials_is_probably_not_enabl
     assert [each.region for each in lost(found)] == ["", "eu-west-1"]
 
 
+def test_a_region_that_was_asked_for_is_never_probably_not_enabled() -> None:
+    aws = world()
+    aws.refuse(region="af-south-1", code="UnrecognizedClientException")
+    aws.refuse(action="ec2:DescribeRegions")
+    found = list(organization(aws.chain(), replace(REQUEST, regions=("af-south-1",))))
+    assert not [each for each in passed(found) if each.gap.why is Why.INACTIVE and "af-south-1" in each.gap.subject]
+    assert {each.region for each in lost(found)} == {"af-south-1"}
+
+
+def test_an_account_that_names_no_region_at_all_is_tried_in_all_and_that_is_said() -> None:
+    aws = world()
+    aws.regions[BASE] = ()
+    found = list(registries(aws.chain(), [AccountRequest()]))
+    assert places(found) == {(BASE, region) for region in known_regions("aws")}
+    assert ["names no region" in each.gap.detail for each in lost(found)] == [True]
+
+
 def test_an_enabled_region_that_does_not_know_the_credentials_is_lost() -> None:
     aws = world()
     aws.regions[BASE] = ("af-south-1",)

@@ -96,10 +96,15 @@ class Entry:
         try:
             api.enter()
         except CloudError as error:
-            if not enabled and error.code in UNKNOWN_THERE and is_optional(region, self.wanted.partition):
+            if not enabled and self._is_probably_disabled(region, error):
                 return Stepped((self._passed(Why.INACTIVE, [region], "probably not enabled in this account"),))
             return Stepped((self._lost(error, f"{named(self.account)} in {region}", region=region),))
         return Stepped((Place(account=self.account, api=api),))
+
+    def _is_probably_disabled(self, region: str, error: CloudError) -> bool:
+        """For an account that does not tell its regions, which is told as lost; never for one that was asked for."""
+        asked_for = region in self.wanted.regions
+        return not asked_for and error.code in UNKNOWN_THERE and is_optional(region, self.wanted.partition)
 
     def _public(self) -> Stepped[Found]:
         try:

@@ -86,13 +86,18 @@ def enabled_regions(chain: Principal, partition: str, *, preferred: Sequence[str
     refusals: list[CloudError] = []
     for asked in dict.fromkeys((*preferred[:1], *usual)):
         try:
-            answer = chain.call("ec2", asked, _ACTION, {})
-            regions = typed(answer, _Regions, action=_ACTION).regions
+            return EnabledRegions(names=_answered(chain, asked))
         except CloudError as error:
             refusals.append(error)
-        else:
-            return EnabledRegions(names=tuple(sorted(region.region_name for region in regions)))
     return EnabledRegions(names=known_regions(partition), refusal=refusals[0])
+
+
+def _answered(chain: Principal, asked: str) -> tuple[str, ...]:
+    """What one region says. Raises CloudError, also for no regions at all: that would read as an account without any."""
+    regions = typed(chain.call("ec2", asked, _ACTION, {}), _Regions, action=_ACTION).regions
+    if not regions:
+        raise CloudError(f"AWS answered {_ACTION}, and names no region", where=asked)
+    return tuple(sorted(region.region_name for region in regions))
 
 
 def _advice(name: str, known: Sequence[str]) -> str:
