@@ -46,7 +46,7 @@ class Taker(Protocol):
         """So many more stored bytes were read on its behalf."""
         ...
 
-    def read(self) -> None:
+    def layer_read(self) -> None:
         """A layer was read on its behalf."""
         ...
 
@@ -150,7 +150,7 @@ class LayerStock:
             self._lost(order, failure(error, f"{taker.repository}@{order.descriptor.digest}"))
 
     def _arrived(self, order: _Order, taker: Taker, layer: KeptLayer) -> None:
-        taker.read()
+        taker.layer_read()
         for each in self._closed(order):
             each.arrived(layer.digest, layer.content)
 

@@ -153,8 +153,8 @@ class _Look:
         self._lock = threading.Lock()
         self._missing: set[Digest] = set()
         self._layers: dict[Digest, bytes] = {}
-        self._read = 0
-        self._pulled = 0
+        self._layers_read = 0
+        self._bytes_pulled = 0
 
     def begin(self) -> None:
         """Ask for the layers."""
@@ -197,7 +197,7 @@ class _Look:
 
     def failed(self, gap: Gap) -> None:
         """The image cannot be looked through."""
-        self._tell(Looked(failure=gap, layers_read=self._read, bytes_pulled=self._pulled))
+        self._tell(Looked(failure=gap, layers_read=self._layers_read, bytes_pulled=self._bytes_pulled))
 
     def cancelled(self) -> None:
         """Nothing will come of the image any more."""
@@ -205,12 +205,12 @@ class _Look:
 
     def pulled(self, size: int) -> None:
         """So many more bytes were read on its behalf."""
-        self._pulled += size
+        self._bytes_pulled += size
         self._watcher.pulled(size)
 
-    def read(self) -> None:
+    def layer_read(self) -> None:
         """A layer was read on its behalf."""
-        self._read += 1
+        self._layers_read += 1
 
     def task(self, config: Download) -> FoldImage:
         """What a worker needs to know of the image, and the layers."""
@@ -242,9 +242,9 @@ class _Look:
     def _take(self, result: ReadImage) -> None:
         for layer in result.layers:
             self._stock.keep(layer)
-            self.read()
+            self.layer_read()
         inventory = decode_inventory(result.inventory)
-        self._tell(Looked(inventory=inventory, layers_read=self._read, bytes_pulled=self._pulled))
+        self._tell(Looked(inventory=inventory, layers_read=self._layers_read, bytes_pulled=self._bytes_pulled))
 
     def _tell(self, looked: Looked) -> None:
         with suppress(InvalidStateError):  # it has failed before, or nobody waits for it any more
