@@ -121,7 +121,7 @@ def child(media_type: str = OCI, platform: str = "linux/amd64", **more: object) 
         (child(platform=""), Kind.IMAGE),
         (child(OCI_INDEX, ""), Kind.INDEX),
         (child(platform="unknown/unknown"), Kind.ARTIFACT),
-        (child(annotations=(("vnd.docker.reference.type", "attestation-manifest"),)), Kind.ARTIFACT),
+        (child(platform="", annotations=(("vnd.docker.reference.type", "attestation-manifest"),)), Kind.ARTIFACT),
         (child(platform="", artifact_type="application/vnd.amazon.soci.index.v2+json"), Kind.ARTIFACT),
         (child("application/vnd.buildkit.cacheconfig.v0", ""), Kind.ARTIFACT),
         (child("application/vnd.acme.v1", "linux/amd64"), Kind.IMAGE),
@@ -129,6 +129,20 @@ def child(media_type: str = OCI, platform: str = "linux/amd64", **more: object) 
 )
 def test_an_index_tells_what_it_lists(descriptor: Descriptor, kind: Kind) -> None:
     assert by_descriptor(descriptor).kind is kind
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"annotations": (("vnd.docker.reference.type", "attestation-manifest"),)},
+        {"artifact_type": "application/vnd.cncf.helm.config.v1+json"},
+    ],
+)
+def test_what_runtimes_would_choose_for_a_platform_is_an_image_until_it_says_otherwise(
+    claim: dict[str, object],
+) -> None:
+    verdict = by_descriptor(child(platform="linux/amd64", **claim))
+    assert (verdict.kind, verdict.outcome) == (Kind.IMAGE, None)
 
 
 def manifest(built: Built) -> Manifest:

@@ -93,7 +93,7 @@ def enabled_regions(chain: Principal, partition: str, *, preferred: Sequence[str
 
 
 def _answered(chain: Principal, asked: str) -> tuple[str, ...]:
-    """What one region says. Raises CloudError, also for no regions at all: that would read as an account without any."""
+    """What one region says. Raises CloudError, also where it names none: that would read as an account without any."""
     regions = typed(chain.call("ec2", asked, _ACTION, {}), _Regions, action=_ACTION).regions
     if not regions:
         raise CloudError(f"AWS answered {_ACTION}, and names no region", where=asked)

@@ -66,14 +66,19 @@ def by_listing(detail: ImageDetail) -> Verdict:
 
 
 def by_descriptor(descriptor: Descriptor) -> Verdict:
-    """What the child of an index is by the line that lists it there."""
+    """What the child of an index is by the line that lists it there.
+
+    Runtimes choose by platform alone: whatever else the line says, what is for a platform has to be opened.
+    """
+    if _is_for_a_platform(descriptor):
+        return Verdict(kind=Kind.INDEX if descriptor.media_type in INDEX_TYPES else Kind.IMAGE)
     if is_attestation(descriptor):
         return not_an_image("it says something of an image of its index (provenance, SBOM or signature)")
     if reason := known_artifact(descriptor.artifact_type):
         return not_an_image(f"it is {reason}")
     if descriptor.media_type in INDEX_TYPES:
         return Verdict(kind=Kind.INDEX)
-    if descriptor.platform or descriptor.media_type in (*MANIFEST_TYPES, ""):
+    if descriptor.media_type in (*MANIFEST_TYPES, ""):
         return Verdict(kind=Kind.IMAGE)
     return not_an_image(f"it is of type {descriptor.media_type}")
 
@@ -105,6 +110,11 @@ def schema_1() -> Outcome:
     """How a manifest of schema 1 ends: it is an image, and nothing here can read it."""
     detail = "It is a manifest of schema 1, which is obsolete and not read. Push the image again with a newer tool."
     return Outcome(state=State.FAILED, why=Why.UNSUPPORTED, detail=detail)
+
+
+def _is_for_a_platform(descriptor: Descriptor) -> bool:
+    platform = descriptor.platform
+    return platform is not None and (platform.os, platform.architecture) != ("unknown", "unknown")
 
 
 def _artifact_listed(detail: ImageDetail) -> str:
