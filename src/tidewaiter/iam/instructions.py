@@ -65,7 +65,7 @@ def _sentence(part: Part, resource: Resource) -> str:
             return _association(resource)
         case PullTimeExclusion(principal_arn=arn, regions=regions):
             own = arn.replace(f"::{ANY_PLACE}:", "::ACCOUNT:")
-            return f"In each of {', '.join(regions)} call `ecr:RegisterPullTimeUpdateExclusion` for `{own}`."
+            return f"In {' and '.join(regions)} call `ecr:RegisterPullTimeUpdateExclusion` for `{own}`."
 
 
 def _with(resource: Role | User | Attachment | PushEvents, files: str) -> str:

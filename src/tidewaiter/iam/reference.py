@@ -11,7 +11,6 @@ from typing import Final, cast
 
 from tidewaiter.errors import UsageError
 from tidewaiter.iam.documents import Condition, Document, Principal, Statement
-from tidewaiter.iam.rendered import Rendered
 
 ASKING: Final = "111122223333"
 """The account in which the scanner runs."""
@@ -115,31 +114,6 @@ def reference(name: str) -> Reference:
         what = f"there is no reference {name!r}"
         raise UsageError(what, where="--reference", advice=f"There are {', '.join(REFERENCES)}.")
     return cast("Reference", import_module(f"tidewaiter.iam.{_MODULES[name]}").REFERENCE)
-
-
-def render_reference(name: str) -> tuple[Rendered, ...]:
-    """That system's documents, each in a file, and what there is to say about them in another."""
-    found = reference(name)
-    documents = tuple(
-        Rendered(name=_file_name(cited), part=cited.identity, text=f"{cited.document.text()}\n")
-        for cited in found.documents
-    )
-    return (*documents, Rendered(name="notes.md", part="notes", text=_notes(found)))
-
-
-def _file_name(cited: Cited) -> str:
-    kind = "trust" if cited.kind == "trust policy" else "policy"
-    return f"{cited.name.replace(', ', '-').replace(' ', '-')}-{kind}.json"
-
-
-def _notes(found: Reference) -> str:
-    given = [f"- {_file_name(cited)}: {cited.kind} of {cited.identity}; {cited.says}" for cited in found.documents]
-    given += [f"- {managed.arn}: attached to {managed.identity}; {managed.says}" for managed in found.managed]
-    needless = [f"- {', '.join(remark.about)}: {remark.why}" for remark in found.needless]
-    missing = [f"- {', '.join(remark.about)}: {remark.why}" for remark in found.missing]
-    lines = [f"# {found.title}", "", "Accounts, names and external IDs are examples.", "", "## What is given to whom"]
-    lines += ["", *given, "", "## What is needless", "", *needless, "", "## What is missing", "", *missing, ""]
-    return "\n".join(lines)
 
 
 def allowing(sid: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> Document:

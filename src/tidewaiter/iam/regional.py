@@ -46,7 +46,7 @@ def _exclusion(wishes: Wishes, ending: str, reader: Reader) -> Part:
     return Part(
         name=f"pull-time{ending}",
         account=_account(reader),
-        where=f"{_place(reader)}, in each of {', '.join(regions)}",
+        where=f"{_place(reader)}, in {' and '.join(regions)}",
         resources=(PullTimeExclusion(principal_arn=reader.arn, regions=regions),),
         regions=regions,
         notes=(_EXCLUDED,),
@@ -64,7 +64,7 @@ def _events(wishes: Wishes, ending: str, reader: Reader) -> Part:
     return Part(
         name=f"events{ending}",
         account=_account(reader),
-        where=f"{_place(reader)}, in each of {', '.join(regions)}",
+        where=f"{_place(reader)}, in {' and '.join(regions)}",
         resources=(events,),
         regions=regions,
         notes=(_UNREAD,),
