@@ -67,6 +67,11 @@ class TestManifests:
         with pytest.raises(MalformedError, match="wrong digest"):
             source.manifest(reference(api, digest=IMAGE.digest), ceiling=CEILING)
 
+    def test_so_are_other_bytes_than_those_of_what_a_tag_names(self, source: EcrSource, api: BlobRegistry) -> None:
+        api._manifests["team/app", IMAGE.digest] = (IMAGE.media_type, IMAGE.document + b" ")
+        with pytest.raises(MalformedError, match="wrong digest"):
+            source.manifest(reference(api), ceiling=CEILING)
+
     def test_a_manifest_beyond_the_ceiling_is_refused(self, source: EcrSource, api: BlobRegistry) -> None:
         with pytest.raises(LimitError) as refused:
             source.manifest(reference(api), ceiling=len(IMAGE.document) - 1)

@@ -65,11 +65,14 @@ class Origin:
             raise _telling(error, another) from None
 
     def manifest(self, repository: str, digest: Digest, *, ceiling: int) -> tuple[bytes, str]:
-        """The manifest of a digest: its bytes, not verified, and its media type. Raises CloudError and LimitError."""
+        """The manifest of a digest: its bytes, verified, and its media type.
+
+        Raises CloudError, LimitError and MalformedError.
+        """
         try:
             answer = self._api.manifests(repository, [digest])[digest]
             if answer.content:
-                return answer.content, answer.media_type
+                return self._verified(repository, digest, answer.content), answer.media_type
             error = self._failure(repository, digest, answer.failure, answer.reason)
         except CloudDeniedError as refusal:
             error = refusal
@@ -92,6 +95,12 @@ class Origin:
                 return self._docker.manifest(repository, tag, None, ceiling)
             except (CloudError, RegistryError, MalformedError):
                 raise error from None
+
+    def _verified(self, repository: str, digest: Digest, content: bytes) -> bytes:
+        if hashlib.new(digest.algorithm, content).hexdigest() == digest.hex:
+            return content
+        what = "wrong digest: the registry gave other bytes than it was asked for"
+        raise MalformedError(what, where=f"{self._api.registry.host}/{repository}@{digest}")
 
     def _remember(self, repository: str, error: CloudError) -> None:
         """What is not allowed needs not be asked for each blob anew; an expired session may be a new one by then."""
@@ -138,9 +147,6 @@ class EcrSource:
             raise _as_registry_error(error) from error
         if len(content) > ceiling:
             raise LimitError(f"it has more than {ceiling} bytes", limit="manifest_bytes", where=where)
-        wanted = reference.digest
-        if wanted and hashlib.new(wanted.algorithm, content).hexdigest() != wanted.hex:
-            raise MalformedError("wrong digest: the registry gave other bytes than it was asked for", where=where)
         return content, media_type
 
     def blob(self, reference: Reference, digest: Digest, size: int) -> BinaryIO:
