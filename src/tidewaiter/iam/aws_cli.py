@@ -30,6 +30,8 @@ from tidewaiter.iam.rendered import Rendered
 _SHEBANG: Final = "#!/usr/bin/env bash\n"
 _NAME: Final = re.compile(r"^(\w+)\(\) \{", re.MULTILINE)
 
+_KEEP: Final = "External IDs stand in this file: keep it where secrets are kept."
+
 
 def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
     """The scripts in the order in which they are run. A part without resources has none."""
@@ -45,9 +47,10 @@ def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
 
 
 def _text(part: Part, partition: str, notes: Iterable[str]) -> str:
-    script = _Script(part, partition)
-    heading = "".join(f"{line}\n" for line in _heading(part, notes))
-    return "\n".join([_SHEBANG + heading, functions.BEGINNING, *script.sections()])
+    sections = _Script(part, partition).sections()
+    secret = [_KEEP] if any('"sts:ExternalId"' in section for section in sections) else []
+    heading = "".join(f"{line}\n" for line in _heading(part, [*notes, *part.notes, *secret]))
+    return "\n".join([_SHEBANG + heading, functions.BEGINNING, *sections])
 
 
 def _heading(part: Part, notes: Iterable[str]) -> Iterator[str]:
@@ -58,7 +61,7 @@ def _heading(part: Part, notes: Iterable[str]) -> Iterator[str]:
         f"Run it with credentials of {place} that may change what it holds, and again after each change:",
         f"  DRY_RUN=1 bash {name}  # shows what it would do\n  bash {name}",
     )
-    for text in [f"For {part.where}.", *notes, *part.notes, *uses]:
+    for text in [f"For {part.where}.", *notes, *uses]:
         yield "#"
         yield from comment(text)
 

@@ -15,6 +15,8 @@ from tidewaiter.iam.terraform_variables import Kinds
 
 _LANGUAGE = ">= 0.14"  # the first with sensitive variables
 
+_KEEP = "External IDs stand in this file, and in the state: keep both where secrets are kept."
+
 
 def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
     """The modules in the order in which they are applied, each in a folder of its own.
@@ -23,7 +25,7 @@ def render(blueprint: Blueprint) -> tuple[Rendered, ...]:
     """
     parts = [part for part in blueprint.parts if part.resources]
     return tuple(
-        Rendered(name=f"{part.name}.tf", part=part.name, text=_text(blueprint, part, place))
+        Rendered(name=f"{part.name}/main.tf", part=part.name, text=_text(blueprint, part, place))
         for place, part in enumerate(parts)
     )
 
@@ -34,7 +36,8 @@ def _text(blueprint: Blueprint, part: Part, place: int) -> str:
     made = resources.blocks()
     outputs = resources.outputs()
     body = text_of([*head, *resources.variables.blocks(), *_looked_up(made), *made, *outputs])
-    notes = [*(blueprint.notes if place == 0 else ()), *part.notes]
+    secret = [_KEEP] if resources.variables.has_secrets else []
+    notes = [*(blueprint.notes if place == 0 else ()), *part.notes, *secret]
     return f"{_heading(part, notes)}\n{body}"
 
 

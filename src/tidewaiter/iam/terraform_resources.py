@@ -135,7 +135,7 @@ class Resources:
 
     def _events(self, events: PushEvents) -> Iterator[Block]:
         each = _in_each(self.variables.of(Kinds.EVENT_REGIONS, *self._part.regions))
-        queue, rule = f"aws_sqs_queue.{_label(events.queue)}", f"aws_cloudwatch_event_rule.{_label(events.rule)}"
+        queue, rule = self._at("aws_sqs_queue", events.queue), self._at("aws_cloudwatch_event_rule", events.rule)
         policy = self._documents.written(events.queue_policy)
         pattern = Call("jsonencode", json.loads(events.pattern))
         name = self.variables.of(Kinds.QUEUE, events.queue)
@@ -154,12 +154,13 @@ class Resources:
         match resource:
             case Role() | User():
                 kind, address = _kind(resource), self._address(resource)
-                yield _output(f"{_label(resource.name)}_arn", f"The ARN of the {kind}.", f"{address}.arn")
+                yield _output(f"{address.rpartition('.')[2]}_arn", f"The ARN of the {kind}.", f"{address}.arn")
             case InstanceProfile():
-                address = f"aws_iam_instance_profile.{_label(resource.name)}"
+                address = self._at("aws_iam_instance_profile", resource.name)
                 yield _output("instance_profile_name", "What instances are started with.", f"{address}.name")
             case PushEvents():
-                every = f"{{ for region, queue in aws_sqs_queue.{_label(resource.queue)} : region => queue.url }}"
+                queues = self._at("aws_sqs_queue", resource.queue)
+                every = f"{{ for region, queue in {queues} : region => queue.url }}"
                 yield _output("queue_urls", "The addresses of the queues, by region.", every)
             case _:
                 """Nobody asks for it."""
@@ -177,8 +178,11 @@ class Resources:
         return self._labels.setdefault((kind, name), label)
 
     def _address(self, made: Role | User) -> str:
-        kind = f"aws_iam_{_kind(made)}"
-        return f"{kind}.{self._unique(kind, made.name)}"
+        return self._at(f"aws_iam_{_kind(made)}", made.name)
+
+    def _at(self, kind: str, name: str) -> str:
+        """How the module names a resource of its own."""
+        return f"{kind}.{self._unique(kind, name)}"
 
     def _role_called(self, name: str, attribute: str) -> str | Expression:
         """What is known of a role of this module, or the name itself."""

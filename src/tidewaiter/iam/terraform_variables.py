@@ -64,6 +64,11 @@ class Variables:
         name = kind.value.name if number == 1 else f"{kind.value.name}_{number}"
         return Expression(f"var.{self._names.setdefault((kind, values), name)}")
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether secrets are among the defaults."""
+        return any(kind.value.secret for kind, _ in self._names)
+
     def blocks(self) -> Iterator[Block]:
         """All of them, as a module declares them."""
         for (kind, values), name in self._names.items():
