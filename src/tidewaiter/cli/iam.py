@@ -106,12 +106,12 @@ def _write_all(files: "Sequence[Rendered]", folder: str) -> None:
     from tidewaiter.cli.streams import say
     from tidewaiter.errors import UsageError
 
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the folder cannot be made: {error.strerror}", where=folder) from error
     for file in files:
         path = os.path.join(folder, file.name)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the folder cannot be made: {error.strerror}", where=folder) from error
         check(path)
         write(file.text, path)
         say(path)
