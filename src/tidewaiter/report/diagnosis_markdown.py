@@ -18,7 +18,7 @@ def render(diagnosis: Diagnosis) -> str:
     lines = ["# Diagnosis", "", f"`{clean(diagnosis.command)}`", "", *([asked, ""] if asked else [])]
     lines += [f"**{verdict_of(diagnosis)[1]}**", ""]
     if found := ailments(diagnosis.checks):
-        lines += ["## What is not right", ""]
+        lines += ["## Good to know" if diagnosis.healthy else "## What is not right", ""]
         lines += [line for each in found for line in _ailment(each)]
     lines += ["## Checked", "", "| account | region | right | not right |", "|---|---|---|---|", *_rows(diagnosis), ""]
     lines += ["## Registries", "", "| registry | repositories |", "|---|---|"]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from tidewaiter.model.diagnosis import Check, Diagnosis, Health
 from tidewaiter.report.ailments import ORDER, Ailment, ailments, spelled
 from tidewaiter.report.layout import Cell, Style, clean
-from tidewaiter.report.page import Page, Row, plural, titled
+from tidewaiter.report.page import Page, plural, titled
 
 _LABEL = 12
 _INDENT = 12
 _PLACES_SHOWN = 6
+_REGIONS_SHOWN = 3
 STYLES = {
     Health.RIGHT: Style.GOOD,
     Health.WRONG: Style.HIGH,
@@ -57,39 +58,42 @@ def _head(diagnosis: Diagnosis, page: Page) -> list[str]:
 
 
 def _works(diagnosis: Diagnosis, page: Page) -> list[str]:
-    """One row a place: what was found right there, and how much was not."""
+    """What was found right and what not: one row for all regions of an account that are alike."""
     places: dict[tuple[str, str], list[Check]] = {}
     for check in diagnosis.checks:
         places.setdefault((check.account, check.region), []).append(check)
     if not places:
         return []
-    rows = [_row(place, checks) for place, checks in places.items()]
-    return [
-        page.heading("Checked"),
-        *page.columns(titled("Account", "Region", "Right", "Not right"), rows, (12, 9, 8, 8)),
+    alike: dict[tuple[str, bool, Cell, Cell], list[str]] = {}
+    for (account, region), checks in places.items():
+        alike.setdefault((account, bool(region), *_found(checks)), []).append(region)
+    rows = [
+        (Cell(clean(account) or "all"), Cell(_regions(regions)), right, ailing)
+        for (account, _, right, ailing), regions in alike.items()
     ]
+    columns = page.columns(titled("Account", "Region", "Right", "Not right"), rows, (12, 9, 8, 8))
+    return [page.heading("Checked"), *columns]
 
 
-def _row(place: tuple[str, str], checks: Sequence[Check]) -> Row:
-    account, region = place
+def _found(checks: Sequence[Check]) -> tuple[Cell, Cell]:
     right = dict.fromkeys(str(check.topic) for check in checks if check.health is Health.RIGHT)
     others = [check for check in checks if check.health is not Health.RIGHT]
     ailing = dict.fromkeys(f"{check.topic} {check.health}" for check in others)
     worst = min((ORDER.index(check.health) for check in others), default=None)
     style = Style.PLAIN if worst is None else STYLES[ORDER[worst]]
-    return (
-        Cell(clean(account) or "all"),
-        Cell(clean(region)),
-        Cell(", ".join(right), Style.GOOD),
-        Cell(", ".join(ailing), style),
-    )
+    return Cell(", ".join(right), Style.GOOD), Cell(", ".join(ailing), style)
+
+
+def _regions(regions: Sequence[str]) -> str:
+    return clean(", ".join(regions)) if len(regions) <= _REGIONS_SHOWN else f"{len(regions)} regions"
 
 
 def _ailing(diagnosis: Diagnosis, page: Page) -> list[str]:
     found = ailments(diagnosis.checks)
     if not found:
         return []
-    return [page.heading("What is not right"), *(line for each in found for line in _ailment(each, page))]
+    title = "Good to know" if diagnosis.healthy else "What is not right"
+    return [page.heading(title), *(line for each in found for line in _ailment(each, page))]
 
 
 def _ailment(ailment: Ailment, page: Page) -> list[str]:

@@ -15,6 +15,7 @@ from tidewaiter.simulator.ecr import SimulatedEcr, SimulatedRegistries
 from tidewaiter.simulator.faults import AwsFaults
 from tidewaiter.simulator.front import AwsCall, Front, FrontDoor
 from tidewaiter.simulator.iam import MAX_SESSION, Authority, Directory, Provider, Role, User
+from tidewaiter.simulator.iam_reading import RoleReading
 from tidewaiter.simulator.keys import KeyRing, Keys, unique_id
 from tidewaiter.simulator.moto_services import MotoServices
 from tidewaiter.simulator.organization import Member, Organization, OrganizationsService, State
@@ -156,6 +157,7 @@ class SimulatedAws:
             **self.registries.services,
             "organizations": OrganizationsService(self.organization),
             "ec2": Ec2Regions(self.regions),
+            "iam": RoleReading(self.directory, partition),
             "account": AccountRegions(self.regions, self._may_ask),
         }
         self._door = FrontDoor(self._front)

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from tidewaiter.simulator.faults import AwsFaults
 from tidewaiter.simulator.iam import Authority
+from tidewaiter.simulator.iam_reading import RoleReading
 from tidewaiter.simulator.keys import KeyRing, Session
 from tidewaiter.simulator.listener import Conversation, Listener
 from tidewaiter.simulator.moto_services import MotoServices
@@ -118,16 +119,21 @@ class Front:
 
     def _serve(self, caller: Caller, region: str, call: Call, request: Request) -> Response:
         """Gives an allowed call to its service."""
-        if service := self._service(call):
+        if service := self._service(caller, call):
             return give_answer(call, service.handle(caller, region, call.operation, call.arguments))
         return self._others.answer(request, caller.account)
 
-    def _service(self, call: Call) -> Service | None:
-        """The service of ours that the call is for. Of EC2 only one operation is."""
-        return None if call.service == "ec2" and call.operation != DESCRIBE else self.services.get(call.service)
+    def _service(self, caller: Caller, call: Call) -> Service | None:
+        """The service of ours that the call is for. Of EC2 only one operation is, of IAM what reads roles made here."""
+        service = self.services.get(call.service)
+        if call.service == "ec2" and call.operation != DESCRIBE:
+            return None
+        if isinstance(service, RoleReading) and not service.knows(caller.account, call.operation, call.arguments):
+            return None
+        return service
 
     def _permission(self, caller: Caller, call: Call) -> tuple[str, str]:
-        asked = self._service(call) or self._others.of(call.service)
+        asked = self._service(caller, call) or self._others.of(call.service)
         return asked.action_and_resource(self._place(call), caller.account, call.operation, call.arguments)
 
     def _place(self, call: Call) -> str:

@@ -86,6 +86,11 @@ class Directory:
         """The role or user of this ARN."""
         return self._principals.get(arn) or self.elsewhere(arn)
 
+    def made(self, arn: str) -> Role | None:
+        """The role of this ARN, if it was made here and not elsewhere."""
+        found = self._principals.get(arn)
+        return found if isinstance(found, Role) else None
+
     def role(self, arn: str) -> Role | None:
         """The role of this ARN."""
         found = self.principal(arn)

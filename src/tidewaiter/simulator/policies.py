@@ -90,9 +90,10 @@ class _Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fie
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy document that was read and is well-formed."""
+    """A policy document that was read and is well-formed. `text` is how it was spelled."""
 
     statements: tuple[_Statement, ...]
+    text: str = ""
 
     @classmethod
     def parse(cls, document: Document | str, *, trust: bool = False) -> "Policy":
@@ -105,7 +106,7 @@ class Policy:
         statements = read.statement if isinstance(read.statement, list) else [read.statement]
         for place, statement in enumerate(statements):
             _check(statement, f"Statement[{place}]", trust=trust)
-        return cls(tuple(statements))
+        return cls(tuple(statements), text)
 
     def allows(self, asked: Asked) -> bool:
         """Whether a statement allows it. One that denies counts more: ask for both."""

@@ -23,6 +23,7 @@ _CREDENTIAL = re.compile(
 _NAMESPACES: Mapping[str, str] = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "ec2": "http://ec2.amazonaws.com/doc/2016-11-15/",
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 }
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts"}
 _UNSIGNED_REGION = "us-east-1"
