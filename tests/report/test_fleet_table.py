@@ -254,6 +254,27 @@ def test_failures_that_differ_in_digests_alone_are_told_once() -> None:
     assert text.count("wrong digest") == 1
 
 
+def test_repositories_that_refuse_alike_are_told_once() -> None:
+    ireland = registry_in(PAYER, "eu-west-1")
+    repository = "arn:aws:ecr:eu-west-1:111122223333:repository"
+    gaps = tuple(
+        Gap(
+            stage=Stage.DISCOVERY,
+            why=Why.DENIED,
+            subject=f"{ireland.host}/{name}",
+            detail=f"r may not do ecr:DescribeImages on {repository}/{name}. Allow it.",
+        )
+        for name in ("shop/a.b", "shop/c", "d")
+    )
+    coverage = RegistryCoverage(registry=ireland, repositories=3, gaps=gaps)
+    text = section(
+        drawn(replace(CLEAN_FLEET, accounts=(AccountCoverage(account=PAYER, registries=(coverage,)),))),
+        "Not looked at, or not judged",
+    )
+    assert "Each the same but for its repository; of the first:" in text
+    assert text.count("may not do") == 1
+
+
 def test_many_ways_to_fail_end_with_their_number() -> None:
     images = tuple(
         unscanned(f"{number:02x}", State.FAILED, Why.MALFORMED, f"byte {number} is wrong.") for number in range(50)

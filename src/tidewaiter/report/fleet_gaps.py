@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -23,15 +23,22 @@ _LONGEST_NAME = 60
 _LONGEST_SUBJECT = 120
 _HOLDERS_SHOWN = 3
 _GROUPS_SHOWN = 20
-_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)(?: \([^()]*\))?")  # with its name
+_PLACES = {
+    "account": re.compile(r"(?<!\d)\d{12}(?!\d)(?: \([^()]*\))?"),  # with its name
+    "region": re.compile(r"\b[a-z]{2,4}(?:-[a-z]+)+-\d\b"),
+    "repository": re.compile(r"(?<=:repository/)[\w./*-]*[\w/*-]"),
+    "digests": re.compile(r"\bsha(?:256|512):[0-9a-f]{64,128}\b"),
+}
+"""What sentences on many accounts, regions, repositories and manifests differ in."""
+
 _STATEMENT = re.compile(r'\{\s*"(?:Effect|Sid|Statement|Version)"')
-_REGION = re.compile(r"\b[a-z]{2,4}(?:-[a-z]+)+-\d\b")
-_DIGEST = re.compile(r"\bsha(?:256|512):[0-9a-f]{64,128}\b")
 
 
 def without_places(sentence: str) -> str:
-    """What is the same in what many accounts, regions and manifests say."""
-    return _DIGEST.sub("DIGEST", _REGION.sub("REGION", _ACCOUNT.sub("ACCOUNT", sentence)))
+    """What is the same in what many accounts, regions, repositories and manifests say."""
+    for place, pattern in _PLACES.items():
+        sentence = pattern.sub(place, sentence)
+    return sentence
 
 
 def places(report: FleetReport) -> Iterator[Gap]:
@@ -83,7 +90,7 @@ def _place(image: FleetImage) -> str:
 
 @dataclass(slots=True)
 class _Alike:
-    """Gaps that say the same, but for the account, region or digests.
+    """Gaps that say the same, but for account, region, repository or digests.
 
     `holders` are the names, by reference, of the images that hold the subjects, where these are parts of images.
     """
@@ -158,9 +165,16 @@ def _alike_lines(why: str, alike: _Alike, page: Page) -> list[str]:
     if alike.holders:
         lines += page.hanging(Cell(""), _held(alike), _INDENT)
     if len(alike.details) > 1:
-        differing = "digests" if _DIGEST.search(alike.detail) else "account and region"
+        differing = " and ".join(_differing(alike.details))
         lines += page.hanging(Cell(""), f"Each the same but for its {differing}; of the first:", _INDENT)
     return lines + _detail_lines(alike.detail, page)
+
+
+def _differing(sentences: Collection[str]) -> Iterator[str]:
+    """What of a place is not the same in all of the sentences."""
+    for place, pattern in _PLACES.items():
+        if len({tuple(pattern.findall(sentence)) for sentence in sentences}) > 1:
+            yield place
 
 
 def _subjects(names: Iterable[str]) -> str:
