@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from botocore.config import Config
 
 from aws_clients import client
 from tidewaiter.iam.rendered import Rendered
@@ -24,6 +25,9 @@ LACKING = frozenset(
     }
 )
 """The kinds of resources of ours that moto's CloudFormation does not know."""
+
+PATIENT = Config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=120)
+"""For the first call to moto's CloudFormation, which imports all of moto."""
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 _RESOURCE_NAMES = {
@@ -117,7 +121,7 @@ class Site:
 
     def put_up(self, rendered: Rendered, *, region: str = "us-east-1", **given: str) -> Mapping[str, str]:
         """Makes a stack of a template, and by hand what moto lacks. Gives back the outputs."""
-        cloudformation = client(self.cloud, self.operator, "cloudformation", region)
+        cloudformation = client(self.cloud, self.operator, "cloudformation", region, PATIENT)
         cloudformation.create_stack(
             StackName=f"tidewaiter-{rendered.part}",
             TemplateBody=without_lacking(rendered.text),

@@ -39,7 +39,7 @@ def text_of(value: Mapping[str, Value]) -> str:
     lines: list[str] = []
     for key, section in value.items():
         if isinstance(section, Mapping):
-            lines += ["", f"{key}:", *_section(section)]
+            lines += ["", f"{_scalar(key)}:", *_section(section)]
         else:
             lines += _entry(key, section)
     return "".join(f"{line}\n" for line in lines)
