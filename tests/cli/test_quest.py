@@ -9,7 +9,7 @@ import pytest
 
 from tidewaiter.aws.targets import AccountRequest, OrganizationRequest
 from tidewaiter.cli.main import command
-from tidewaiter.cli.quest import account_requests, filters_of, organization_request, wishes_of, words_of
+from tidewaiter.cli.quest import account_requests, chain_of, filters_of, organization_request, wishes_of, words_of
 from tidewaiter.errors import UsageError
 from tidewaiter.fleet.filters import Filters
 from tidewaiter.image.limits import Limits
@@ -66,6 +66,12 @@ def test_external_ids_pair_with_roles_in_order_or_one_is_for_all(
     options = [word for each in given for word in ("--external-id", each)]
     context = parse("ecr", "list", "--role-arn", ONE, "--role-arn", TWO, *options)
     assert [request.external_id for request in requests(context)] == told
+
+
+def test_a_region_of_sts_that_there_is_not_is_refused_before_it_is_needed(parse: Parse) -> None:
+    with pytest.raises(UsageError, match="Did you mean us-east-1"):
+        chain_of(parse("ecr", "list", "--sts-region", "us-esat-1").params)
+    chain_of(parse("ecr", "list", "--sts-region", "cn-north-1", "--sts-region", "us-east-1").params)
 
 
 @pytest.mark.parametrize(

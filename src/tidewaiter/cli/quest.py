@@ -74,9 +74,16 @@ def organization_quest(options: Mapping[str, Any]) -> Quest:
 
 
 def chain_of(options: Mapping[str, Any]) -> "Chain":
-    """The credentials to begin with. Where no region is set for STS, the first that is looked at is tried too."""
-    from tidewaiter.aws.chain import Chain
+    """The credentials to begin with. Where no region is set for STS, the first that is looked at is tried too.
 
+    Raises UsageError for a region of STS that there is not: it would be asked only where another fails.
+    """
+    from tidewaiter.aws.chain import Chain
+    from tidewaiter.aws.hosts import partition_of_region
+    from tidewaiter.aws.regions import check_regions
+
+    for region in options["sts_region"]:
+        check_regions([region], partition_of_region(region))
     return Chain.ambient(profile=options["profile"], sts_regions=options["sts_region"] or options["region"][:1])
 
 
