@@ -237,6 +237,6 @@ def test_every_option_that_chooses_is_among_the_words_and_no_other(parse: Parse)
     }  # fmt: skip
     secret = {"external_id", "management_external_id"}
     named: set[str | Any] = set()
-    for words in (("ecr", "scan"), ("ecr", "list"), ("org", "scan"), ("org", "list")):
+    for words in (("ecr", "scan"), ("ecr", "list"), ("org", "scan"), ("org", "list"), ("iam", "doctor")):
         named |= {parameter.name for parameter in parse(*words).command.params}
     assert named == _TOLD | about_reporting | secret
