@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from command_lines import Ran, names
+from command_lines import Ran
 from tidewaiter.aws.permissions import PERMISSIONS, Feature, Holder
 from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.keys import Keys
