@@ -1,5 +1,7 @@
 """What is an image, and what only lies beside images."""
 
+from typing import Any
+
 import pytest
 
 from tidewaiter.fleet.classify import by_descriptor, by_listing, by_manifest
@@ -139,7 +141,7 @@ def test_an_index_tells_what_it_lists(descriptor: Descriptor, kind: Kind) -> Non
     ],
 )
 def test_what_runtimes_would_choose_for_a_platform_is_an_image_until_it_says_otherwise(
-    claim: dict[str, object],
+    claim: dict[str, Any],
 ) -> None:
     verdict = by_descriptor(child(platform="linux/amd64", **claim))
     assert (verdict.kind, verdict.outcome) == (Kind.IMAGE, None)
