@@ -51,7 +51,8 @@ def test_the_policy_that_does_not_allow_is_named_with_the_statement(kind: str, o
 def test_an_explicit_deny_is_told_apart_for_no_allow_helps(kind: str) -> None:
     denial = Denial.read(_sentence(f"with an explicit deny in a {kind}"), _PULL)
     assert denial.explicit
-    assert denial.reason == f"an explicit Deny in a {kind.replace('-based', '')}"
+    article = "an" if kind.startswith("identity") else "a"
+    assert denial.reason == f"an explicit Deny in {article} {kind.replace('-based', '')}"
     assert f"has to except {_ROLE} from its Deny" in denial.advice
 
 

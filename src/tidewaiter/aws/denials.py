@@ -83,7 +83,9 @@ class Denial:
             return ""
         if not self.explicit:
             return f"no {self.document} allows it"
-        return f"an explicit Deny in a {self.document}{f', {self.policy}' if self.policy else ''}"
+        article = "an" if self.document[0].lower() in "aeiou" else "a"
+        named = f", {self.policy}" if self.policy else ""
+        return f"an explicit Deny in {article} {self.document}{named}"
 
     @property
     def advice(self) -> str:

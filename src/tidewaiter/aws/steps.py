@@ -49,6 +49,7 @@ def walk(steps: Iterable[Step[_T]], *, done: Callable[[], None], width: int = WI
             open_steps[step.of] -= 1
             yield from stepped.found
             if not open_steps[step.of]:
+                del open_steps[step.of]  # it may hold many clients
                 done()
     finally:
         crew.dismiss()

@@ -1,6 +1,7 @@
 """Whether what is granted works: a walk over the way of a scan, with real calls that read and change nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from tidewaiter.aws.assumed import utc_now
@@ -41,7 +42,7 @@ def diagnose(
     if identity is not None:
         planned = _round(chain, requests, public=public, repositories=tuple(repositories))
         found += planned.findings
-        found += _visited(planned.visits, progress)
+        found += _visited(planned.visits, planned.count, progress)
         found += walk(endpoints.steps(chain, _registries(found), reach), done=lambda: None)
     return Diagnosis(
         command=command,
@@ -65,10 +66,10 @@ def _round(
     return of_accounts(chain, requests, public=public, repositories=repositories)
 
 
-def _visited(visits: Sequence[Visit], progress: Progress | None) -> Iterator[Finding]:
+def _visited(visits: Iterator[Visit], count: int, progress: Progress | None) -> Iterator[Finding]:
     """What is found in all accounts, in parallel."""
     if progress:
-        progress.count("accounts", found=len(visits))
+        progress.count("accounts", found=count)
 
     def done() -> None:
         if progress:
@@ -95,4 +96,5 @@ def _checks(found: Iterable[Finding]) -> list[Check]:
     found = list(found)
     checks = merged({each for each in found if isinstance(each, Check)})
     lines = unread(each for each in found if isinstance(each, Unread))
-    return sorted((*checks, *lines), key=lambda each: (each.account, each.region, _TOPICS.index(each.topic), each.says))
+    told = (replace(each, says=f"{each.says.rstrip('.')}.") for each in (*checks, *lines))
+    return sorted(told, key=lambda each: (each.account, each.region, _TOPICS.index(each.topic), each.says))

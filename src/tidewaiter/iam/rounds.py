@@ -31,19 +31,20 @@ _LISTER = frozenset({Holder.MANAGEMENT, Holder.REGISTRY})
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was found before any account was visited, and the visits."""
+    """What was found before any account was visited, and the visits, made as they are taken: each holds clients."""
 
     findings: tuple[Finding, ...]
-    visits: tuple[Visit, ...]
+    visits: Iterator[Visit]
+    count: int
 
 
 def of_accounts(
     chain: Chain, requests: Sequence[AccountRequest], *, public: bool, repositories: tuple[str, ...]
 ) -> Round:
     """The accounts of these requests. Raises UsageError for one that cannot be."""
-    visits = tuple(_requested(chain, each, public=public, repositories=repositories) for each in requests)
+    visits = [_requested(chain, each, public=public, repositories=repositories) for each in requests]
     holders = _BASE | _READER if any(not each.role_arn for each in requests) else _BASE
-    return Round(tuple(itself(_base(chain, holders))), visits)
+    return Round(tuple(itself(_base(chain, holders))), iter(visits), len(visits))
 
 
 def of_organization(
@@ -58,16 +59,16 @@ def of_organization(
     lister = _lister(chain, request)
     refusals = [each for each in roles.taken(lister) if each.health is not Health.RIGHT]
     if refusals:
-        return Round((*own, *refusals), ())
+        return Round((*own, *refusals), iter(()), 0)
     members = organization.listed(lister.reader, chosen, partition)
     kin = chain.identity().account in members.known
     wanted = Wanted(partition=partition, regions=request.regions, excluded=request.exclude_regions, public=public)
-    visits = tuple(
+    visits = (
         Visit(way=way, wanted=wanted, repositories=repositories, known=way.account.id == lister.account.id)
         for way in _ways(lister, request, members, partition)
     )
     findings = (*own, *met(replace(lister, kin=kin)), *members.checks) if lister.hop else (*own, *members.checks)
-    return Round(findings, visits)
+    return Round(findings, visits, len(members.accounts))
 
 
 def _requested(chain: Chain, request: AccountRequest, *, public: bool, repositories: tuple[str, ...]) -> Visit:

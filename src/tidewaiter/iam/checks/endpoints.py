@@ -5,18 +5,27 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError
 
 from tidewaiter.aws import hosts
-from tidewaiter.aws.chain import Chain
 from tidewaiter.aws.steps import Step, Stepped
 from tidewaiter.errors import RegistryError
 from tidewaiter.iam.checks.findings import Finding
 from tidewaiter.model.cloud import Registry
 from tidewaiter.model.diagnosis import Check, Health, Topic
 from tidewaiter.registry.transport import Patience, Transport, Waiting, let_go, no_answer
+
+
+class Doors(Protocol):
+    """Knows where calls go to; a chain does."""
+
+    def endpoint(self, service: str, region: str) -> str:
+        """The address that calls of a service go to in a region."""
+        ...
+
 
 Reach = Callable[[str], str]
 """Tries to connect to a host with TLS: "" where it answers, whatever it answers, else why not. Called from threads."""
@@ -46,17 +55,17 @@ def layer_bucket(region: str) -> str:
     return f"prod-{region}-starport-layer-bucket.s3.{region}.{suffix}"
 
 
-def steps(chain: Chain, registries: Iterable[Registry], reach: Reach) -> tuple[Step[Finding], ...]:
+def steps(chain: Doors, registries: Iterable[Registry], reach: Reach) -> tuple[Step[Finding], ...]:
     """A step for each region that has a registry: all registries of a region are behind the same doors."""
     by_region = {each.region: each for each in registries if not each.public}
     return tuple(Step(region, partial(_region, chain, each, reach)) for region, each in by_region.items())
 
 
-def _region(chain: Chain, registry: Registry, reach: Reach) -> Stepped[Finding]:
+def _region(chain: Doors, registry: Registry, reach: Reach) -> Stepped[Finding]:
     return Stepped(tuple(_connections(chain, registry, reach)))
 
 
-def _connections(chain: Chain, registry: Registry, reach: Reach) -> Iterator[Check]:
+def _connections(chain: Doors, registry: Registry, reach: Reach) -> Iterator[Check]:
     region = registry.region
     api = urlsplit(chain.endpoint("ecr", region))
     if not _is_amazons(api.hostname or "", registry.partition):

@@ -11,7 +11,7 @@ import msgspec
 
 from tidewaiter.aws import hosts
 from tidewaiter.aws.answers import typed
-from tidewaiter.aws.chain import Chain
+from tidewaiter.aws.principal import Principal
 from tidewaiter.iam.checks.documents import Statement, statements
 
 READING_TRUST = ("iam:GetRole",)
@@ -69,7 +69,7 @@ class _GetVersion(msgspec.Struct, frozen=True, rename="pascal"):
 class OwnRole:
     """A role, read as `chain`, which is in its account. All methods raise CloudError."""
 
-    chain: Chain
+    chain: Principal
     arn: str
 
     def trust(self) -> tuple[Statement, ...]:

@@ -23,7 +23,8 @@ def excluded(way: Way, region: str) -> Finding:
     role = way.principal
     try:
         pages = way.doctor.pages("ecr", region, ACTION, {"maxResults": 100})
-        found = any(role in typed(page, _Exclusions, action=ACTION).pull_time_update_exclusions for page in pages)
+        listed = (typed(page, _Exclusions, action=ACTION).pull_time_update_exclusions for page in pages)
+        found = any(_is_meant(way, arn) for page in listed for arn in page)
     except CloudError as error:
         return unreadable(error, way, Topic.PULL_TIME, "whether pulls move the time of the last pull", (ACTION,))
     account = way.account.id
@@ -42,3 +43,14 @@ def excluded(way: Way, region: str) -> Finding:
         advice=f"In each region: aws ecr register-pull-time-update-exclusion --principal-arn {role}",
         counts=False,
     )
+
+
+def _is_meant(way: Way, arn: str) -> bool:
+    """Whether an exclusion is the role's. A session does not tell its role's path, so that only names are compared."""
+    if way.hop:
+        return arn == way.hop.role_arn
+    return arn.split(":")[:5] == way.principal.split(":")[:5] and _name(arn) == _name(way.principal)
+
+
+def _name(arn: str) -> tuple[str, str]:
+    return arn.partition("/")[0], arn.rpartition("/")[2]

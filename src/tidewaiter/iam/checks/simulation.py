@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 import msgspec
 
 from tidewaiter.aws.answers import typed
-from tidewaiter.aws.chain import Chain
+from tidewaiter.aws.principal import Principal
 from tidewaiter.errors import TidewaiterError
 from tidewaiter.iam.checks.own_role import home
 from tidewaiter.model.diagnosis import Remedy
@@ -32,7 +32,7 @@ class _Results(msgspec.Struct, frozen=True, rename="pascal"):
     evaluation_results: tuple[_Result, ...] = ()
 
 
-def explained(chain: Chain, principal: str, remedy: Remedy) -> str:
+def explained(chain: Principal, principal: str, remedy: Remedy) -> str:
     """Which kind of policy refused, in a phrase; "" where AWS has said so, or the simulator may not be asked."""
     if remedy.reason:
         return ""

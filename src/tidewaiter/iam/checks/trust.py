@@ -21,7 +21,10 @@ from tidewaiter.model.diagnosis import Check, Health, Topic
 _NARROWING = frozenset({"aws:principalarn", "aws:userid", "aws:principalorgid", "aws:principalorgpaths"})
 """Conditions that say who is meant, where a principal is a whole account or anybody."""
 
-_EXACTLY = "Name in it the one role or user that has to take the role, and nobody else."
+_OF_TASKS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
+"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+
+_EXACTLY = "Let it name the one role or user that has to take the role, and nobody else."
 _DEMAND = "Give whoever asks an external ID of its own (--external-id), and let the trust policy demand it."
 
 
@@ -53,6 +56,11 @@ _ANY_ID = _Width(
     _lacking("sts:ExternalId", "THE EXTERNAL ID"),
 )
 _ANYBODY = _Width("trusts anybody (principal *)", _EXACTLY)
+_ANY_TASK = _Width(
+    "trusts ECS for the tasks of any account",
+    "Let its statement test aws:SourceAccount.",
+    _lacking("aws:SourceAccount", "THE ACCOUNT"),
+)
 
 
 def tried(way: Way) -> Iterator[Check]:
@@ -107,6 +115,8 @@ def _widths(statement: Statement) -> Iterator[_Width]:
     keys = {key for _, key, _ in statement.tests()}
     if keys.isdisjoint(_NARROWING):
         yield from _wide_names(statement)
+    if any(name.startswith("ecs-tasks.") for name in statement.principals("Service")) and not keys & _OF_TASKS:
+        yield _ANY_TASK
     for provider in statement.principals("Federated"):
         if ":oidc-provider/" in provider:
             yield from _wide_claims(statement, provider.partition(":oidc-provider/")[2])
@@ -128,7 +138,7 @@ def _wide_claims(statement: Statement, issuer: str) -> Iterator[_Width]:
     tests = {key: values for _, key, values in statement.tests()}
     for claim, meaning in (("sub", "any service account of the cluster"), ("aud", "tokens for any audience")):
         values = tests.get(f"{issuer}:{claim}".lower(), [ANYBODY])
-        if any(value == ANYBODY or value.endswith(":*") for value in values):
+        if any("*" in value.split(":") for value in values):
             condition = _lacking(f"{issuer}:{claim}", f"THE {claim.upper()}")
             yield _Width(f"takes {meaning} of {issuer}", f"Let its statement test {issuer}:{claim}.", condition)
 

@@ -1,14 +1,15 @@
 """A visit to an account, in steps: becoming somebody there, its regions, the registry in each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from threading import Event
 
 from tidewaiter.aws.entry import Wanted
 from tidewaiter.aws.regions import EnabledRegions, enabled_regions
 from tidewaiter.aws.steps import Step, Stepped
 from tidewaiter.iam.checks import public_registry, pull_time, rights, roles, trust
-from tidewaiter.iam.checks.findings import Finding, refused
+from tidewaiter.iam.checks.findings import Finding, Unread, refused
 from tidewaiter.iam.checks.own_role import is_role
 from tidewaiter.iam.checks.registries import PrivateRegistry
 from tidewaiter.iam.checks.ways import Way
@@ -42,6 +43,7 @@ class Visit:
     wanted: Wanted
     repositories: tuple[str, ...] = ()
     known: bool = False
+    _mute: Event = field(default_factory=Event)
 
     def step(self) -> Step[Finding]:
         """The first step. All others follow from it."""
@@ -99,7 +101,16 @@ class Visit:
         )
         found = tuple(registry.findings())
         entered = any(isinstance(each, Check) and each.health is Health.RIGHT for each in found)
-        return Stepped((*found, pull_time.excluded(self.way, region)) if entered else found)
+        return Stepped((*found, *self._pull_time(region)) if entered else found)
+
+    def _pull_time(self, region: str) -> Iterator[Finding]:
+        """Not asked again where the role may not ask it: each region would take a client more, and say the same."""
+        if self._mute.is_set():
+            return
+        found = pull_time.excluded(self.way, region)
+        if isinstance(found, Unread):
+            self._mute.set()
+        yield found
 
     def _public(self) -> Stepped[Finding]:
         return Stepped(tuple(public_registry.findings(self.way, self.wanted.partition, self.repositories)))
