@@ -6,84 +6,31 @@ What moto's CloudFormation lacks (`stacks.LACKING`) is made by hand from the sam
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from aws_clients import client
-from command_lines import Ran, alpine_image
-from stacks import PATIENT, Site
+from command_lines import Ran
+from harbours import MEMBERS, REGION, SCANNED, Harbour, command
+from stacks import PATIENT
 from tidewaiter.cli.main import run
 from tidewaiter.iam.cloudformation import render
 from tidewaiter.iam.topologies import blueprint
 from tidewaiter.iam.wishes import Runs, Topology, Wishes
 from tidewaiter.simulator.aws import SimulatedAws
-from tidewaiter.simulator.metadata import SimulatedMetadata, web_identity
-from tidewaiter.simulator.policies import allowing
-from topology_samples import HOME, ISSUER, MANAGEMENT, TARGETS, wished
-
-REGION = "us-east-1"
-EXISTING = "ops/scanner"
-MEMBERS = (HOME, *(target.account for target in TARGETS))
-POD = {
-    "eks-cluster-name": "tools",
-    "kubernetes-namespace": "tidewaiter",
-    "kubernetes-service-account": "tidewaiter",
-}
+from topology_samples import HOME, MANAGEMENT, wished
 
 Look = Callable[[Wishes], Ran]
 
 
-@dataclass(slots=True)
-class Harbour:
-    """An organization with an image in each account, in which nobody is allowed anything yet."""
-
-    cloud: SimulatedAws
-    sites: dict[str, Site] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, cloud: SimulatedAws) -> "Harbour":
-        found = cls(cloud)
-        for number in (MANAGEMENT, *MEMBERS):
-            account = cloud.account(f"account-{number[0]}", id=number, regions=[REGION], invited=True)
-            account.registry(REGION).push("team/app", "1.0", alpine_image("curl 8.3.0-r0"))
-            operator = account.user("operator", policy=allowing("*"))
-            found.sites[number] = Site(cloud, account, operator)
-        return found
-
-    def put_up(self, wishes: Wishes) -> None:
-        """All templates, in their order."""
-        if wishes.runs is Runs.EXISTING:
-            path, _, name = EXISTING.rpartition("/")
-            client(self.cloud, self.sites[HOME].operator, "iam").create_user(UserName=name, Path=f"/{path}/")
-        wanted = blueprint(wishes)
-        for part, rendered in zip(wanted.parts, render(wanted), strict=True):
-            for account in [part.account] if part.account else MEMBERS:
-                self.sites[account].put_up(rendered, region=(part.regions or (REGION,))[0])
-
-    @contextmanager
-    def inside(self, wishes: Wishes, folder: Path) -> Iterator[dict[str, str]]:
-        """The variables of a program that runs where it is to run."""
-        home, file = self.sites[HOME].account, folder / "token"
-        role = home.arn(f"role/{wishes.name}")
-        tags = POD if wishes.topology is Topology.SINGLE else {}
-        with SimulatedMetadata(self.cloud, role, region=REGION, tags=tags) as metadata:
-            match wishes.runs:
-                case Runs.USER:
-                    yield self.cloud.environment(home.access_key(wishes.name))
-                case Runs.EXISTING:
-                    yield self.cloud.environment(home.access_key(EXISTING))
-                case Runs.EC2:
-                    yield metadata.instance()
-                case Runs.ECS:
-                    yield metadata.task()
-                case Runs.POD_IDENTITY:
-                    yield metadata.pod(file)
-                case Runs.IRSA:
-                    token = home.web_identity_token(ISSUER, "system:serviceaccount:tidewaiter:tidewaiter")
-                    yield web_identity(self.cloud, role, token, file)
+def put_up(harbour: Harbour, wishes: Wishes) -> None:
+    """All templates, in their order."""
+    harbour.prepare(wishes)
+    wanted = blueprint(wishes)
+    for part, rendered in zip(wanted.parts, render(wanted), strict=True):
+        for account in [part.account] if part.account else MEMBERS:
+            harbour.sites[account].put_up(rendered, region=(part.regions or (REGION,))[0])
 
 
 @pytest.fixture
@@ -105,53 +52,15 @@ def look(
     def looked(wishes: Wishes) -> Ran:
         for variable in [each for each in os.environ if each.startswith(("AWS_", "TIDEWAITER_", "CR_"))]:
             monkeypatch.delenv(variable)
-        with _inside(harbour, wishes, tmp_path, monkeypatch):
+        with harbour.inside(wishes, tmp_path) as variables:
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
             store = ["--db", str(database), "--store", str(tmp_path / "fleet.db")]
             code = run([*command(wishes, tmp_path), "--format", "json", "--workers", "1", *store])
         captured = capsys.readouterr()
         return Ran(code, captured.out, captured.err)
 
     return looked
-
-
-@contextmanager
-def _inside(harbour: Harbour, wishes: Wishes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    place: AbstractContextManager[dict[str, str]] = harbour.inside(wishes, folder)
-    with place as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield
-
-
-def command(wishes: Wishes, folder: Path) -> list[str]:
-    """The scan that the topology is for."""
-    match wishes.topology:
-        case Topology.SINGLE:
-            return ["ecr", "scan"]
-        case Topology.CROSS_ACCOUNT | Topology.BROKERED:
-            accounts = [
-                {
-                    "role_arn": f"arn:aws:iam::{target.account}:role/{wishes.target_role}",
-                    "external_id": target.external_ids[-1],
-                }
-                for target in wishes.targets
-            ]
-            (folder / "accounts.json").write_text(json.dumps({"accounts": accounts}))
-            return ["ecr", "scan", "--accounts", str(folder / "accounts.json")]
-        case Topology.ORGANIZATION:
-            management = f"arn:aws:iam::{wishes.management_account}:role/{wishes.management_role}"
-            roles = ["--management-role-arn", management, "--member-role-name", wishes.member_role]
-            (external_id,) = wishes.management_external_ids
-            (of_members,) = wishes.member_external_ids
-            return ["org", "scan", *roles, "--management-external-id", external_id, "--external-id", of_members]
-
-
-SCANNED = {
-    Topology.SINGLE: {HOME},
-    Topology.CROSS_ACCOUNT: {target.account for target in TARGETS},
-    Topology.BROKERED: {target.account for target in TARGETS},
-    Topology.ORGANIZATION: {MANAGEMENT, *MEMBERS},
-}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +73,7 @@ def test_what_is_put_up_is_enough_for_the_scan_that_it_is_for(
     harbour: Harbour, look: Look, topology: Topology, runs: Runs
 ) -> None:
     wishes = wished(topology, runs)
-    harbour.put_up(wishes)
+    put_up(harbour, wishes)
     before = len(harbour.cloud.calls)
     done = look(wishes)
     assert done.code == 1, done.err or done.out
@@ -175,7 +84,7 @@ def test_what_is_put_up_is_enough_for_the_scan_that_it_is_for(
 
 def test_a_wrong_external_id_opens_nothing(harbour: Harbour, look: Look) -> None:
     wishes = wished(Topology.ORGANIZATION)
-    harbour.put_up(wishes)
+    put_up(harbour, wishes)
     done = look(wished(Topology.ORGANIZATION, management_external_ids=("harbour-9",)))
     assert done.code == 2
     assert "sts:AssumeRole" in done.out + done.err
@@ -205,7 +114,7 @@ def test_a_stack_set_makes_the_member_role_in_each_account(harbour: Harbour) -> 
 
 def test_pulls_leave_no_time_once_the_exclusion_is_put_up(harbour: Harbour, look: Look) -> None:
     wishes = wished(Topology.SINGLE, exclusion_regions=(REGION,), events_regions=(REGION,))
-    harbour.put_up(wishes)
+    put_up(harbour, wishes)
     assert look(wishes).code == 1
     ecr = client(harbour.cloud, harbour.sites[HOME].operator, "ecr", REGION)
     (image,) = ecr.describe_images(repositoryName="team/app")["imageDetails"]
@@ -214,7 +123,7 @@ def test_pulls_leave_no_time_once_the_exclusion_is_put_up(harbour: Harbour, look
 
 def test_without_the_exclusion_they_do(harbour: Harbour, look: Look) -> None:
     wishes = wished(Topology.SINGLE)
-    harbour.put_up(wishes)
+    put_up(harbour, wishes)
     assert look(wishes).code == 1
     ecr = client(harbour.cloud, harbour.sites[HOME].operator, "ecr", REGION)
     (image,) = ecr.describe_images(repositoryName="team/app")["imageDetails"]

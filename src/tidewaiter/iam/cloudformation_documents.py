@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from tidewaiter.iam.blueprint import ANY_PLACE, Part
@@ -26,15 +26,14 @@ _FIELDS: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What a template makes itself, by the label it has there.
+    """What a template makes itself.
 
-    `principals`: its roles and users, by ARN. `things`: what policies of resources name, by service and name. `names`:
-    what the names of the roles and users are that it makes or extends, by what their ARNs end in (`role/reader`).
+    `names`: which parameter the name of a role or user is, by what its ARN ends in (`role/reader`). `labels`: what
+    queues and rules are called in the template, by service and name.
     """
 
-    names: Mapping[str, Kinds] = field(default_factory=dict)
-    principals: Mapping[str, str] = field(default_factory=dict)
-    things: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    names: Mapping[str, Kinds]
+    labels: Mapping[tuple[str, str], str]
 
 
 class Documents:
@@ -67,9 +66,7 @@ class Documents:
         return {principal.kind: _one_or_list([self._named(each) for each in principal.names])}
 
     def _named(self, name: str) -> Value:
-        """A principal: the template's own is made before the trust in it, a role or user of another is a parameter."""
-        if label := self._own.principals.get(name):
-            return Intrinsic("GetAtt", f"{label}.Arn")
+        """A principal: a role or user stands in another template, and is a parameter."""
         return self._parameters.ref(Kinds.TRUSTED, name) if _PRINCIPAL.match(name) else self.arn(name)
 
     def _conditions(self, conditions: Sequence[Condition]) -> Value:
@@ -83,8 +80,6 @@ class Documents:
         """A value of a condition, by what its key says it is."""
         if kind := _BY_KEY.get(key.lower()):
             return self._parameters.ref(kind, value)
-        if key.lower() == "aws:principalarn":
-            return self._named(value)
         if subject := _SUBJECT.fullmatch(value):
             namespace = self._parameters.name(Kinds.NAMESPACE, subject[1])
             account = self._parameters.name(Kinds.SERVICE_ACCOUNT, subject[2])
@@ -97,7 +92,7 @@ class Documents:
         if len(fields) < _FIELDS or fields[:2] != ["arn", self._partition]:
             return arn
         service, region, account, name = (each.replace("${", "${!") for each in fields[2:])
-        if label := self._own.things.get((service, name)):
+        if label := self._own.labels.get((service, name)):
             return Intrinsic("GetAtt", f"{label}.Arn")
         here = account == self._account
         shown = self._named_in_iam(name, here=here) if service == "iam" else name

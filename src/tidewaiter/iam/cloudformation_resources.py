@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tidewaiter.aws.hosts import parse_arn
 from tidewaiter.iam.blueprint import (
-    ANY_PLACE,
     Attachment,
     InstanceProfile,
     OidcProvider,
@@ -55,9 +55,8 @@ class Resources:
     def __init__(self, part: Part, partition: str) -> None:
         self.parameters = Parameters()
         self._labelled = tuple(_labelled(part.resources))
-        self._labels = {each.name: label for label, _, each in self._labelled if isinstance(each, Role)}
+        self._roles = {each.name: label for label, _, each in self._labelled if isinstance(each, Role)}
         self._account = part.account
-        self._partition = partition
         self._documents = Documents(part, partition, self.parameters, self._own())
 
     def written(self) -> Mapping[str, Value]:
@@ -74,24 +73,22 @@ class Resources:
 
     def _own(self) -> Own:
         names: dict[str, Kinds] = {}
-        labels: dict[str, str] = {}
-        things: dict[tuple[str, str], str] = {}
+        labels: dict[tuple[str, str], str] = {}
         for label, number, resource in self._labelled:
             match resource:
                 case Role(name=name):
-                    names[f"role/{name}"], labels[f"role/{name}"] = Kinds.ROLE_NAME, label
+                    names[f"role/{name}"] = Kinds.ROLE_NAME
                 case User(name=name):
-                    names[f"user/{name}"], labels[f"user/{name}"] = Kinds.USER_NAME, label
+                    names[f"user/{name}"] = Kinds.USER_NAME
                 case Attachment(principal_arn=arn):
-                    names[arn.split(":", 5)[5]] = _kind_of_existing(arn)
+                    names[parse_arn(arn).resource] = _kind_of_existing(arn)
                 case PullTimeExclusion(principal_arn=arn) if not self._account:
-                    names[arn.split(":", 5)[5]] = Kinds.ROLE_NAME
+                    names[parse_arn(arn).resource] = Kinds.ROLE_NAME
                 case PushEvents(rule=rule, queue=queue):
-                    things |= {("events", f"rule/{rule}"): label, ("sqs", queue): numbered(_QUEUE, number)}
+                    labels |= {("events", f"rule/{rule}"): label, ("sqs", queue): numbered(_QUEUE, number)}
                 case _:
                     """Nothing else is named in policies of the same template."""
-        principals = {f"arn:{self._partition}:iam::{self._account}:{name}": label for name, label in labels.items()}
-        return Own(names=names, principals=principals if self._account else {}, things=things)
+        return Own(names=names, labels=labels)
 
     def _resource(self, label: str, number: int, resource: Resource) -> Iterator[tuple[str, Value]]:
         match resource:
@@ -147,17 +144,8 @@ class Resources:
         return _typed(
             "AWS::IAM::InstanceProfile",
             InstanceProfileName=self.parameters.ref(Kinds.PROFILE_NAME, profile.name),
-            Roles=[self._role_ref(profile.role)],
+            Roles=[Intrinsic("Ref", self._roles[profile.role])],
         )
-
-    def _role_ref(self, name: str) -> Value:
-        """A role by its name: one of this template is made before."""
-        return Intrinsic("Ref", self._labels[name]) if name in self._labels else name
-
-    def _role_arn(self, name: str) -> Value:
-        if name in self._labels:
-            return Intrinsic("GetAtt", f"{self._labels[name]}.Arn")
-        return self._documents.arn(f"arn:{self._partition}:iam::{self._account or ANY_PLACE}:role/{name}")
 
     def _excluded(self, arn: str) -> Value:
         """A principal that each account has for itself is known by its name."""
@@ -169,7 +157,7 @@ class Resources:
             ClusterName=self.parameters.ref(Kinds.CLUSTER, association.cluster),
             Namespace=self.parameters.ref(Kinds.NAMESPACE, association.namespace),
             ServiceAccount=self.parameters.ref(Kinds.SERVICE_ACCOUNT, association.service_account),
-            RoleArn=self._role_arn(association.role),
+            RoleArn=Intrinsic("GetAtt", f"{self._roles[association.role]}.Arn"),
             **({} if association.session_tags else {"DisableSessionTags": True}),
         )
 
