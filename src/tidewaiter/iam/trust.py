@@ -21,8 +21,8 @@ def by_principal(arn: str, external_ids: tuple[str, ...]) -> Document:
 def by_ec2(wishes: Wishes) -> Document:
     """Trust in EC2, which gives the role to instances with its profile.
 
-    The service's name ends as the partition's hosts do:
-    https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+    This service's name, unlike others, ends as the hosts of the partition do: IAM in China knows no ec2.amazonaws.com.
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
     """
     return _service("TrustInstances", f"ec2.{hosts.partition(wishes.partition).suffix}")
 
