@@ -23,9 +23,10 @@ BOSS_ID, MEMBER_ID = "id-of-the-boss", "id-of-the-members"
 
 
 def may(*holders: Holder, but: str = "", doctor: bool = False) -> Document:
-    """What the table says of these holders, without one action, and without what only the doctor reads."""
-    held = (each for each in PERMISSIONS if each.held_by in holders and (doctor or each.feature is not Feature.DOCTOR))
-    return allowing(*sorted({each.action for each in held} - {but}))
+    """What the table says of these holders, without one action; what only the doctor reads is there if so asked."""
+    scans = {each.action for each in PERMISSIONS if each.held_by in holders and each.feature is not Feature.DOCTOR}
+    reads = {each.action for each in PERMISSIONS if each.feature is Feature.DOCTOR} if doctor else set()
+    return allowing(*sorted((scans | reads) - {but}))
 
 
 class Patient:

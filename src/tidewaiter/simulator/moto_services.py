@@ -27,7 +27,7 @@ class MotoService:
         self._name = name
 
     def action_and_resource(self, region: str, account: str, operation: str, arguments: Arguments) -> tuple[str, str]:
-        """IAM's action, on the queue, event rule, role or user that is named, or on everything."""
+        """IAM's action, on the queue, event rule, role, user or policy that is named, or on everything."""
         return f"{self._name}:{operation}", self._resource(region, account, arguments)
 
     def _resource(self, region: str, account: str, arguments: Arguments) -> str:
@@ -41,6 +41,8 @@ class MotoService:
                 return f"arn:{self._partition}:iam::{account}:role/{role}"
             case "iam" if user := arguments.get("UserName"):
                 return f"arn:{self._partition}:iam::{account}:user/{user}"
+            case "iam" if policy := arguments.get("PolicyArn"):
+                return str(policy)
         return "*"
 
 

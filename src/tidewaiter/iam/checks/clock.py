@@ -35,6 +35,7 @@ def compared(answer: Mapping[str, Any], now: datetime) -> Iterator[Check]:
 def _date(answer: Mapping[str, Any]) -> datetime | None:
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
-        return parsedate_to_datetime(str(headers.get("date", "")))
+        date = parsedate_to_datetime(str(headers.get("date", "")))
     except ValueError:
         return None
+    return date if date.tzinfo else None
