@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tidewaiter.aws import hosts
 from tidewaiter.errors import CloudDeniedError, CloudError
 from tidewaiter.iam.checks.ailments import Ailment
 from tidewaiter.iam.checks.ways import Way
@@ -22,12 +23,13 @@ class Counted:
 class Unread:
     """Something that no scan needs to read, and that could not be read: many of these are told in one line.
 
-    `what` goes on `… could not be read`; `actions` would have to be allowed on `resource`.
+    `what` goes on `… could not be read`. `action` was refused; reading all of it takes all `actions`.
     """
 
     topic: Topic
     what: str
     principal: str
+    action: str
     actions: tuple[str, ...]
 
 
@@ -85,29 +87,36 @@ def _refusal(remedy: Remedy) -> str:
 
 def unreadable(error: CloudError, way: Way, topic: Topic, what: str, actions: tuple[str, ...]) -> Check | Unread:
     """What is told where something that no scan needs could not be read: a refusal is told once for many roles."""
-    if remedy_of(error):
-        return Unread(topic, what, way.principal, actions)
+    if remedy := remedy_of(error):
+        return Unread(topic, what, way.principal, remedy.action, actions)
     says, account = f"{what} could not be read", way.account.id
     return refused(error, topic=topic, says=says, account=account, health=Health.UNKNOWN, counts=False)
 
 
 def unread(found: Iterable[Unread]) -> Iterator[Check]:
-    """One check for all that could not be read for the same lack of rights."""
-    by_kind: dict[tuple[Topic, str, tuple[str, ...]], set[str]] = {}
+    """One check for all that roles of one name, each in an account, could not read for the same lack of rights."""
+    by_kind: dict[Unread, set[str]] = {}
     for each in found:
-        by_kind.setdefault((each.topic, each.what, each.actions), set()).add(each.principal)
-    for (topic, what, actions), principals in by_kind.items():
-        yield _unknown(topic, what, actions, sorted(principals))
+        by_kind.setdefault(replace(each, principal=_anywhere(each.principal)), set()).add(each.principal)
+    for kind, principals in by_kind.items():
+        yield _unknown(kind, sorted(principals))
 
 
-def _unknown(topic: Topic, what: str, actions: tuple[str, ...], principals: list[str]) -> Check:
-    whose = principals[0] if len(principals) == 1 else f"{len(principals)} identities"
+def _anywhere(principal: str) -> str:
+    """The principals of this name in all accounts."""
+    arn = hosts.parse_arn(principal)
+    return f"arn:{arn.partition}:iam::*:{arn.resource}"
+
+
+def _unknown(kind: Unread, principals: list[str]) -> Check:
+    principal = principals[0] if len(principals) == 1 else kind.principal
+    where = "" if len(principals) == 1 else f" in {len(principals)} accounts"
     return Check(
-        topic=topic,
+        topic=kind.topic,
         health=Health.UNKNOWN,
-        says=f"{what} could not be read by {whose}; no scan needs it",
-        principal=principals[0] if len(principals) == 1 else "",
-        action=", ".join(actions),
-        advice=f"To be told, allow {', '.join(actions)}: `iam render` grants it with the doctor's rights.",
+        says=f"{kind.what} could not be read by {principal}{where}: {kind.action} is refused, and no scan needs it",
+        principal=principal,
+        action=kind.action,
+        advice=f"To be told, allow {', '.join(kind.actions)}: `iam render --for-doctor` grants it.",
         counts=False,
     )
