@@ -338,8 +338,17 @@ def test_an_exclusion_from_pull_times_is_found(patient: Patient) -> None:
         for each in found.checks
         if each.topic is Topic.PULL_TIME and each.account == patient.web.id
     }
-    assert told == {"us-east-1": Health.RIGHT, "eu-west-1": Health.POORER}
+    assert told == {"us-east-1": Health.RIGHT}, "the other region has no image whose pull would be seen"
     assert found.healthy, "a scan works either way"
+
+
+def test_a_missing_exclusion_from_pull_times_is_told_where_there_is_something_to_pull(patient: Patient) -> None:
+    patient.reader(patient.web, may(Holder.REGISTRY, doctor=True))
+    found = patient.examined()
+    (told,) = [each for each in found.checks if each.health is Health.POORER]
+    assert (told.topic, told.account, told.region) == (Topic.PULL_TIME, patient.web.id, "us-east-1")
+    assert f"--principal-arn {patient.web.arn('role/reader')}" in told.advice
+    assert found.healthy
 
 
 def test_what_a_role_says_of_itself_is_read_where_it_may(patient: Patient) -> None:

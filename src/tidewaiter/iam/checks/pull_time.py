@@ -18,9 +18,11 @@ class _Exclusions(msgspec.Struct, frozen=True, rename="camel"):
     pull_time_update_exclusions: tuple[str, ...] = ()
 
 
-def excluded(way: Way, region: str) -> Finding:
-    """Whether the account's registry in a region leaves out the role's pulls. A scan works either way."""
-    role = way.principal
+def excluded(way: Way, region: str, *, empty: bool) -> Finding | None:
+    """Whether the account's registry in a region leaves out the role's pulls. A scan works either way.
+
+    Where the registry is empty, nothing is pulled: None where it is not left out.
+    """
     try:
         pages = way.doctor.pages("ecr", region, ACTION, {"maxResults": 100})
         listed = (typed(page, _Exclusions, action=ACTION).pull_time_update_exclusions for page in pages)
@@ -33,8 +35,13 @@ def excluded(way: Way, region: str) -> Finding:
         return Check(
             account=account, region=region, topic=Topic.PULL_TIME, health=Health.RIGHT, says=says, counts=False
         )
+    return None if empty else _moved(way, region)
+
+
+def _moved(way: Way, region: str) -> Check:
+    role = way.principal
     return Check(
-        account=account,
+        account=way.account.id,
         region=region,
         topic=Topic.PULL_TIME,
         health=Health.POORER,

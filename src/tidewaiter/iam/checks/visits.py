@@ -9,7 +9,7 @@ from tidewaiter.aws.entry import Wanted
 from tidewaiter.aws.regions import EnabledRegions, enabled_regions
 from tidewaiter.aws.steps import Step, Stepped
 from tidewaiter.iam.checks import public_registry, pull_time, rights, roles, trust
-from tidewaiter.iam.checks.findings import Finding, Unread, refused
+from tidewaiter.iam.checks.findings import Counted, Finding, Unread, refused
 from tidewaiter.iam.checks.own_role import is_role
 from tidewaiter.iam.checks.registries import PrivateRegistry
 from tidewaiter.iam.checks.ways import Way
@@ -100,17 +100,18 @@ class Visit:
             way=self.way, region=region, partition=self.wanted.partition, wanted=self.repositories, sure=sure
         )
         found = tuple(registry.findings())
-        entered = any(isinstance(each, Check) and each.health is Health.RIGHT for each in found)
-        return Stepped((*found, *self._pull_time(region)) if entered else found)
+        counted = [each.repositories for each in found if isinstance(each, Counted)]
+        return Stepped((*found, *self._pull_time(region, empty=not counted[0])) if counted else found)
 
-    def _pull_time(self, region: str) -> Iterator[Finding]:
+    def _pull_time(self, region: str, *, empty: bool) -> Iterator[Finding]:
         """Not asked again where the role may not ask it: each region would take a client more, and say the same."""
         if self._mute.is_set():
             return
-        found = pull_time.excluded(self.way, region)
+        found = pull_time.excluded(self.way, region, empty=empty)
         if isinstance(found, Unread):
             self._mute.set()
-        yield found
+        if found:
+            yield found
 
     def _public(self) -> Stepped[Finding]:
         return Stepped(tuple(public_registry.findings(self.way, self.wanted.partition, self.repositories)))
