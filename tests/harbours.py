@@ -1,19 +1,22 @@
 """An organization in the simulated AWS in which nobody is allowed anything yet, and who looks at it from where."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aws_clients import client
-from command_lines import alpine_image
+from command_lines import Ran, alpine_image
 from stacks import Site
 from tidewaiter.iam.wishes import Runs, Topology, Wishes
 from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.metadata import SimulatedMetadata, web_identity
 from tidewaiter.simulator.policies import allowing
 from topology_samples import HOME, ISSUER, MANAGEMENT, TARGETS
+
+Look = Callable[[Wishes], Ran]
+"""Scans as what was wished says."""
 
 REGION = "us-east-1"
 EXISTING = "ops/scanner"

@@ -4,24 +4,16 @@ What moto's CloudFormation lacks (`stacks.LACKING`) is made by hand from the sam
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from aws_clients import client
-from command_lines import Ran
-from harbours import MEMBERS, REGION, SCANNED, Harbour, command
+from harbours import MEMBERS, REGION, SCANNED, Harbour, Look
 from stacks import PATIENT
-from tidewaiter.cli.main import run
 from tidewaiter.iam.cloudformation import render
 from tidewaiter.iam.topologies import blueprint
 from tidewaiter.iam.wishes import Runs, Topology, Wishes
-from tidewaiter.simulator.aws import SimulatedAws
 from topology_samples import HOME, MANAGEMENT, wished
-
-Look = Callable[[Wishes], Ran]
 
 
 def put_up(harbour: Harbour, wishes: Wishes) -> None:
@@ -31,36 +23,6 @@ def put_up(harbour: Harbour, wishes: Wishes) -> None:
     for part, rendered in zip(wanted.parts, render(wanted), strict=True):
         for account in [part.account] if part.account else MEMBERS:
             harbour.sites[account].put_up(rendered, region=(part.regions or (REGION,))[0])
-
-
-@pytest.fixture
-def harbour() -> Iterator[Harbour]:
-    with SimulatedAws() as cloud:
-        yield Harbour.of(cloud)
-
-
-@pytest.fixture
-def look(
-    harbour: Harbour,
-    database: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Look:
-    """Scans as what was wished says, with nothing but the credentials that are to be had there."""
-
-    def looked(wishes: Wishes) -> Ran:
-        for variable in [each for each in os.environ if each.startswith(("AWS_", "TIDEWAITER_", "CR_"))]:
-            monkeypatch.delenv(variable)
-        with harbour.inside(wishes, tmp_path) as variables:
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-            store = ["--db", str(database), "--store", str(tmp_path / "fleet.db")]
-            code = run([*command(wishes, tmp_path), "--format", "json", "--workers", "1", *store])
-        captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    return looked
 
 
 @pytest.mark.parametrize(
