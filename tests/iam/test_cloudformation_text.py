@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks import read
-from tidewaiter.iam.cloudformation_text import WIDTH, Intrinsic, Noted, Value, comment, text_of
+from tidewaiter.iam.cloudformation_text import Intrinsic, Noted, Value, text_of
+from tidewaiter.iam.comments import WIDTH, comment
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),

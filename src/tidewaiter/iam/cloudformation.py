@@ -8,7 +8,8 @@ from typing import Final
 
 from tidewaiter.iam.blueprint import Attachment, Blueprint, InstanceProfile, Part, Role, User
 from tidewaiter.iam.cloudformation_resources import Resources
-from tidewaiter.iam.cloudformation_text import Value, comment, text_of
+from tidewaiter.iam.cloudformation_text import Value, text_of
+from tidewaiter.iam.comments import comment
 from tidewaiter.iam.rendered import Rendered
 
 LONGEST_DESCRIPTION: Final = 1024

@@ -5,13 +5,10 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
-from typing import Final
 
 import yaml
 
-WIDTH: Final = 100
-"""How wide comments are, in characters."""
+from tidewaiter.iam.comments import comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +40,6 @@ def text_of(value: Mapping[str, Value]) -> str:
         else:
             lines += _entry(key, section)
     return "".join(f"{line}\n" for line in lines)
-
-
-def comment(text: str, width: int = WIDTH) -> Iterator[str]:
-    """The text as lines of a comment: one that is indented stays as it is, so that it can be copied."""
-    for paragraph in text.splitlines():
-        shown = "".join(letter if letter.isprintable() else "?" for letter in paragraph)
-        lines = [shown] if shown.startswith(" ") else wrap(shown, width - 2, break_long_words=False)
-        yield from (f"# {line}".rstrip() for line in lines or [""])
 
 
 def _section(section: Mapping[str, Value]) -> Iterator[str]:
