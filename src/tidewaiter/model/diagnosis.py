@@ -91,7 +91,7 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether there were checks, and all that counts is right: nothing wrong, poorer, too wide, or unknown that a scan needs.
+        """Whether there were checks, and all that counts is right: nothing wrong, poorer, too wide or unknown.
 
         That a role may do more than it needs is told, and takes nothing from a scan.
         """
