@@ -44,6 +44,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.fleet
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --seconds 600

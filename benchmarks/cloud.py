@@ -21,6 +21,7 @@ _BASE_FILES = 2_500
 _BASE_BYTES = 3_000  # of each file, that do not compress
 _OWN_PACKAGES = 12
 _OWN_FILES = 120
+_RELEASES = 5  # of each service, in a repository of its own
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def _images(bases: int, each: int) -> Iterator[tuple[str, str, Built]]:
             own = [Installed(f"{name}-{index}", f"2.{index}-1") for index in range(_OWN_PACKAGES)]
             installed = _layer({rootfs.STATUS: rootfs.dpkg_status([*packages, *own])}, {})
             application = _layer({}, _files(noise, f"srv/{name}", _OWN_FILES))
-            yield f"team-{number}/{name}", "1.0", build_image([base, installed, application])
+            repository = f"team-{number}/service-{image // _RELEASES}"
+            yield repository, f"1.{image % _RELEASES}", build_image([base, installed, application])
 
 
 def _files(noise: random.Random, folder: str, count: int) -> dict[str, Content]:
