@@ -18,9 +18,10 @@ from tidewaiter.simulator.rootfs import Installed
 _REGION = "eu-central-1"
 _BASE_PACKAGES = 180
 _BASE_FILES = 2_500
-_BASE_BYTES = 3_000  # of each file, that do not compress
+_BASE_BYTES = 10_000  # of each file, that do not compress
 _OWN_PACKAGES = 12
 _OWN_FILES = 120
+_OWN_BYTES = 20_000
 _RELEASES = 5  # of each service, in a repository of its own
 
 
@@ -53,18 +54,18 @@ def _images(bases: int, each: int) -> Iterator[tuple[str, str, Built]]:
     noise = random.Random(1)
     for number in range(bases):
         packages = [Installed(f"base{number}-lib{index}", f"1.{index}-1+deb12u1") for index in range(_BASE_PACKAGES)]
-        base = _layer(dict(rootfs.debian(packages)), _files(noise, f"usr/share/base{number}", _BASE_FILES))
+        base = _layer(dict(rootfs.debian(packages)), _files(noise, f"usr/share/base{number}", _BASE_FILES, _BASE_BYTES))
         for image in range(each):
             name = f"service-{number}-{image}"
             own = [Installed(f"{name}-{index}", f"2.{index}-1") for index in range(_OWN_PACKAGES)]
             installed = _layer({rootfs.STATUS: rootfs.dpkg_status([*packages, *own])}, {})
-            application = _layer({}, _files(noise, f"srv/{name}", _OWN_FILES))
+            application = _layer({}, _files(noise, f"srv/{name}", _OWN_FILES, _OWN_BYTES))
             repository = f"team-{number}/service-{image // _RELEASES}"
             yield repository, f"1.{image % _RELEASES}", build_image([base, installed, application])
 
 
-def _files(noise: random.Random, folder: str, count: int) -> dict[str, Content]:
-    return {f"{folder}/{index % 50}/{index}": noise.randbytes(_BASE_BYTES) for index in range(count)}
+def _files(noise: random.Random, folder: str, count: int, size: int) -> dict[str, Content]:
+    return {f"{folder}/{index % 50}/{index}": noise.randbytes(size) for index in range(count)}
 
 
 def _layer(database: dict[str, Content], files: dict[str, Content]) -> BuiltLayer:
