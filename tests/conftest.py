@@ -65,7 +65,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With TIDEWAITER_NO_SKIPS set (as CI does), a run that skipped a test has failed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    assert reporter is not None
+    if reporter is None:  # a process that runs a part of the tests: the first one reports
+        return
     skipped = reporter.stats.get("skipped", [])
     if skipped and os.environ.get("TIDEWAITER_NO_SKIPS") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"TIDEWAITER_NO_SKIPS is set, and {len(skipped)} tests were skipped", red=True)
