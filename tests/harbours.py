@@ -10,7 +10,9 @@ from aws_clients import client
 from command_lines import Ran, alpine_image
 from stacks import Site
 from tidewaiter.iam.wishes import Runs, Topology, Wishes
+from tidewaiter.simulator import metadata as services
 from tidewaiter.simulator.aws import SimulatedAws
+from tidewaiter.simulator.keys import Keys
 from tidewaiter.simulator.metadata import SimulatedMetadata, web_identity
 from tidewaiter.simulator.policies import allowing
 from topology_samples import HOME, ISSUER, MANAGEMENT, TARGETS
@@ -26,6 +28,8 @@ POD = {
     "kubernetes-namespace": "tidewaiter",
     "kubernetes-service-account": "tidewaiter",
 }
+
+_SERVICES = {Runs.EC2: services.INSTANCE, Runs.ECS: services.TASK, Runs.POD_IDENTITY: services.POD}
 
 
 @dataclass(slots=True)
@@ -72,6 +76,13 @@ class Harbour:
                 case Runs.IRSA:
                     token = home.web_identity_token(ISSUER, "system:serviceaccount:tidewaiter:tidewaiter")
                     yield web_identity(self.cloud, role, token, file)
+
+    def service_session(self, wishes: Wishes) -> Keys | None:
+        """Keys of a session of the base role, as the service that the role is for gives them; None where it may not."""
+        home = self.sites[HOME].account
+        tags = POD if wishes.topology is Topology.SINGLE else {}
+        with SimulatedMetadata(self.cloud, home.arn(f"role/{wishes.name}"), region=REGION, tags=tags) as metadata:
+            return metadata.credentials(_SERVICES[wishes.runs])
 
 
 def command(wishes: Wishes, folder: Path) -> list[str]:

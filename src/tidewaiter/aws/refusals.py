@@ -78,7 +78,8 @@ def no_credentials(asked: Asked) -> CloudDeniedError:
     return CloudDeniedError(
         "there are no AWS credentials here",
         where=asked.where,
-        advice="Give a --profile, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached.",
+        advice="Give a --profile, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached; "
+        "an instance gets none where its role's trust policy does not name ec2.amazonaws.com.",
     )
 
 
@@ -161,7 +162,7 @@ def _without_credentials(error: Exception, asked: Asked, text: str) -> CloudDeni
     if isinstance(error, _LOGIN):
         what, advice = "the login has ended, or was not made", "Run `aws sso login` or `aws login`."
     elif isinstance(error, _CREDENTIALS) or not isinstance(error, BotoCoreError | ResponseParserError):
-        what, advice = "the credentials cannot be had", "Look at where they come from: a file, a role or an endpoint."
+        what, advice = "the credentials cannot be had", _NOT_TO_BE_HAD
     else:
         return None
     return CloudDeniedError(f"{what}, as {asked.deed} was asked ({text})", where=asked.where, advice=advice)
@@ -176,6 +177,10 @@ def _without_answer(error: Exception, asked: Asked, text: str) -> CloudError:
     return CloudError(f"{asked.deed} cannot be asked ({text})", where=asked.where)
 
 
+_NOT_TO_BE_HAD = (
+    "Look at where they come from: a file, a role or an endpoint. The trust policy of a task's role has to name "
+    "ecs-tasks.amazonaws.com, that of a pod's role pods.eks.amazonaws.com, with sts:AssumeRole and sts:TagSession."
+)
 _CONFIGURATION = (
     boto.ProfileNotFound,
     boto.ConfigParseError,

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from tidewaiter.aws import hosts
@@ -23,6 +23,16 @@ _NARROWING = frozenset({"aws:principalarn", "aws:userid", "aws:principalorgid", 
 
 _OF_TASKS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+
+_OF_PODS = (
+    (("eks-cluster-name", "eks-cluster-arn"), "pods of any cluster"),
+    (("kubernetes-namespace",), "pods of any namespace"),
+    (("kubernetes-service-account",), "pods of any service account"),
+)
+"""The tags of a pod's session, any of each, and who is let in where none of them is tested.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+"""
 
 _EXACTLY = "Let it name the one role or user that has to take the role, and nobody else."
 _DEMAND = "Give whoever asks an external ID of its own (--external-id), and let the trust policy demand it."
@@ -117,6 +127,8 @@ def _widths(statement: Statement) -> Iterator[_Width]:
         yield from _wide_names(statement)
     if any(name.startswith("ecs-tasks.") for name in statement.principals("Service")) and not keys & _OF_TASKS:
         yield _ANY_TASK
+    if any(name.startswith("pods.eks.") for name in statement.principals("Service")):
+        yield from _wide_tags(keys)
     for provider in statement.principals("Federated"):
         if ":oidc-provider/" in provider:
             yield from _wide_claims(statement, provider.partition(":oidc-provider/")[2])
@@ -128,6 +140,17 @@ def _wide_names(statement: Statement) -> Iterator[_Width]:
             yield _ANYBODY
         elif hosts.is_account(name) or name.endswith(":root"):
             yield _Width(f"trusts all of an account ({name}): whoever there may take roles may take it", _EXACTLY)
+
+
+def _wide_tags(keys: Collection[str]) -> Iterator[_Width]:
+    """The tags that a statement for pods should test beside those that it tests: where sessions get none, none."""
+    tested = {key.removeprefix("aws:requesttag/") for key in keys}
+    if tested.isdisjoint(tag for tags, _ in _OF_PODS for tag in tags):
+        return
+    for tags, meaning in _OF_PODS:
+        if tested.isdisjoint(tags):
+            key = f"aws:RequestTag/{tags[0]}"
+            yield _Width(f"trusts {meaning}", f"Let its statement test {key}.", _lacking(key, "ITS NAME"))
 
 
 def _wide_claims(statement: Statement, issuer: str) -> Iterator[_Width]:
