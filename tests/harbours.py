@@ -86,7 +86,18 @@ class Harbour:
 
 
 def command(wishes: Wishes, folder: Path) -> list[str]:
-    """The scan that the topology is for."""
+    """The scan that the topology, and what is granted, are for."""
+    return [*_scan(wishes, folder), *_extent(wishes)]
+
+
+def _extent(wishes: Wishes) -> list[str]:
+    """What is looked at: regions have to be named where nobody may find them out."""
+    regions = [] if wishes.grants.regions else ["--region", REGION]
+    public = ["--public"] if wishes.grants.public else []
+    return [*regions, *public, *(word for glob in wishes.repositories for word in ("--repository", glob))]
+
+
+def _scan(wishes: Wishes, folder: Path) -> list[str]:
     match wishes.topology:
         case Topology.SINGLE:
             return ["ecr", "scan"]

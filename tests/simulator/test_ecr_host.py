@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,8 @@ from tidewaiter.model.image import Digest, Platform
 from tidewaiter.simulator.archives import write_layout
 from tidewaiter.simulator.images import build_image, build_index, build_layer, sha256
 
-BUILT = build_image([build_layer({"etc/os-release": b"ID=debian\n"}), build_layer({"large": os.urandom(200_000)})])
+NOISE = random.Random(1).randbytes(200_000)
+BUILT = build_image([build_layer({"etc/os-release": b"ID=debian\n"}), build_layer({"large": NOISE})])
 LAYER = BUILT.layers[1]
 PUBLIC = "us-east-1"
 
