@@ -14,7 +14,7 @@ from botocore.session import Session
 
 from tidewaiter.aws.calls import Asked
 from tidewaiter.aws.denials import ASSUME_BY_TOKEN
-from tidewaiter.aws.refusals import DENIED, RAISED, REGION_DISABLED, UNTRUSTED_TOKEN, code_of, no_credentials, refusal
+from tidewaiter.aws.refusals import DENIED, RAISED, REGION_DISABLED, code_of, no_credentials, refusal
 from tidewaiter.aws.sessions import Sessions
 from tidewaiter.aws.web_identity import WebIdentity
 from tidewaiter.errors import CloudDeniedError, TidewaiterError
@@ -106,7 +106,7 @@ def _refused(error: Exception, region: str) -> TidewaiterError:
         return refusal(error, asked)
     asked = replace(asked, principal=str(identity), resource=identity.role or "*")
     told = refusal(error, asked)
-    if isinstance(told, CloudDeniedError) and told.code in DENIED | UNTRUSTED_TOKEN:
+    if isinstance(told, CloudDeniedError) and told.code in DENIED:  # else the trust policy is not to blame
         told.advice = f"{told.advice} The trust policy needs {identity.trust()}"
         told.remedy = Remedy(
             principal=str(identity),

@@ -128,7 +128,10 @@ def _credentials_advice(code: str) -> str:
     if code in _SIGNATURE:
         return "The secret key is wrong, or this machine's clock is."
     if code in UNTRUSTED_TOKEN:
-        return "The token's issuer, audience or subject is not the one that the role's trust policy and provider name."
+        return (
+            "IAM in the role's account has to know an identity provider with the token's issuer and audience, "
+            "which the role's trust policy names."
+        )
     return "The keys were deleted, are of another partition, or the region is not enabled in their account."
 
 
