@@ -9,9 +9,9 @@ import pytest
 from documents import all_commands, blocks, options, read, tables
 from organizations import DOCTOR, ailing_organization, sound_organization
 from tidewaiter.cli.exit import Exit
-from tidewaiter.cli.grants import FORMATS, REFERENCES, RUNS, TOPOLOGIES
+from tidewaiter.cli.grants import RUNS, TOPOLOGIES
 from tidewaiter.cli.main import run
-from tidewaiter.iam import formats, reference, wishes
+from tidewaiter.iam import formats
 from tidewaiter.model.diagnosis import Health
 
 GUIDE = "docs/iam.md"
@@ -30,16 +30,9 @@ def test_every_option_of_render_is_named() -> None:
 
 def test_topologies_places_and_forms_are_those_of_the_program() -> None:
     cells = _first_cells("Render")
-    for several in (TOPOLOGIES, RUNS, FORMATS):
+    for several in (TOPOLOGIES, RUNS, formats.FORMATS):
         assert [cell for cell in cells if cell in several] == sorted(several, key=cells.index)
         assert set(several) <= set(cells)
-
-
-def test_the_commands_choices_are_those_of_what_renders() -> None:
-    assert tuple(map(str, wishes.Topology)) == TOPOLOGIES
-    assert set(RUNS) == set(map(str, wishes.Runs))
-    assert FORMATS == formats.FORMATS
-    assert REFERENCES == reference.REFERENCES
 
 
 def test_the_ways_to_end_are_those_of_checks() -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 import tidewaiter.iam
-from tidewaiter.cli import grants
+from tidewaiter.cli.iam import render_command
 from tidewaiter.errors import UsageError
 from tidewaiter.iam.formats import FORMATS, render
 from tidewaiter.iam.reference import REFERENCES
@@ -30,10 +31,14 @@ def test_every_module_that_renders_a_blueprint_is_a_format() -> None:
 
 
 def test_the_command_line_offers_what_there_is() -> None:
-    assert grants.FORMATS == FORMATS
-    assert grants.REFERENCES == REFERENCES
-    assert set(grants.TOPOLOGIES) == {str(topology) for topology in Topology}
-    assert set(grants.RUNS) == {str(runs) for runs in Runs}
+    parameters = render_command.params
+    choices = {each.name: each.type.choices for each in parameters if isinstance(each.type, click.Choice)}
+    assert choices == {
+        "topology": tuple(map(str, Topology)),
+        "runs": tuple(map(str, Runs)),
+        "as_": FORMATS,
+        "reference": REFERENCES,
+    }
 
 
 def test_a_format_that_there_is_not_is_refused_with_those_that_there_are() -> None:

@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from tidewaiter.cli.options import together
 from tidewaiter.errors import UsageError
+from tidewaiter.iam.wishes import Grants, Runs, Target, Topology, Wishes
 
-if TYPE_CHECKING:  # what renders is imported only where something is rendered
-    from tidewaiter.iam.wishes import Target, Wishes
-
-TOPOLOGIES = ("single", "cross-account", "organization", "brokered")
-RUNS = ("user", "ec2", "ecs", "irsa", "pod-identity", "existing")
-FORMATS = ("policy", "cloudformation", "terraform", "aws-cli")
-REFERENCES = ("snyk", "sysdig")
+TOPOLOGIES = tuple(map(str, Topology))
+RUNS = tuple(map(str, Runs))
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _OWN_ID = re.compile(r"([0-9]{12})=(.+)", re.DOTALL)
@@ -94,10 +90,8 @@ def extent_options(function: _Function) -> _Function:
     )
 
 
-def wishes_of(options: Mapping[str, Any]) -> "Wishes":
+def wishes_of(options: Mapping[str, Any]) -> Wishes:
     """What is to be put up. Raises UsageError for what no topology can do without."""
-    from tidewaiter.iam.wishes import Grants, Runs, Topology, Wishes
-
     if not options["topology"]:
         raise UsageError("--topology is needed", advice=f"It is one of {', '.join(TOPOLOGIES)}.")
     if not options["account"]:
@@ -134,10 +128,8 @@ def wishes_of(options: Mapping[str, Any]) -> "Wishes":
     )
 
 
-def _targets(accounts: Iterable[str], external_ids: Sequence[str]) -> "tuple[Target, ...]":
+def _targets(accounts: Iterable[str], external_ids: Sequence[str]) -> tuple[Target, ...]:
     """The accounts, each with the external IDs that are for all and those that are its own."""
-    from tidewaiter.iam.wishes import Target
-
     several = tuple(dict.fromkeys(accounts))
     parted = [_OWN_ID.fullmatch(given) for given in external_ids]
     strays = sorted({match[1] for match in parted if match and match[1] not in several})

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidewaiter.cli.fleet_options import account_options, identity_options, organization_choice_options
-from tidewaiter.cli.grants import FORMATS, REFERENCES, extent_options, name_options, place_options
+from tidewaiter.cli.grants import extent_options, name_options, place_options, wishes_of
 from tidewaiter.cli.options import format_option, output_options
+from tidewaiter.iam.formats import FORMATS
+from tidewaiter.iam.reference import REFERENCES
 from tidewaiter.report.catalog import DIAGNOSIS_FORMATS
 
 if TYPE_CHECKING:
@@ -76,7 +78,6 @@ def _rendered(options: dict[str, Any]) -> "Sequence[Rendered]":
         from tidewaiter.iam.reference import reference
 
         return reference_files.render(reference(options["reference"]))
-    from tidewaiter.cli.grants import wishes_of
     from tidewaiter.iam.formats import render
     from tidewaiter.iam.topologies import blueprint
 

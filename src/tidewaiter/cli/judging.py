@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidewaiter.cli.exit import Exit
@@ -40,9 +40,7 @@ class Filter:
 def reports(inventories: Iterable[Inventory], database: "Database", chosen: Filter) -> Iterator[Report]:
     """Each inventory judged and filtered; `hidden` counts the findings that the filter left out."""
     for inventory in inventories:
-        report = judged(inventory, database)
-        kept = tuple(finding for finding in report.findings if chosen.keeps(finding))
-        yield replace(report, findings=kept, hidden=len(report.findings) - len(kept))
+        yield judged(inventory, database).only(chosen.keeps)
 
 
 def exit_code(reports: Iterable[Report], chosen: Filter) -> Exit:

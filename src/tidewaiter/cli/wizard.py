@@ -10,7 +10,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tidewaiter.cli.grants import FORMATS, RUNS, TOPOLOGIES
+from tidewaiter.cli.grants import RUNS, TOPOLOGIES
+from tidewaiter.iam.formats import FORMATS
 
 _ACCOUNT = re.compile("[0-9]{12}")
 _TOPOLOGIES = {

@@ -120,6 +120,7 @@ class Database:
         self._connection = connection
         self._unpacker = unpacker
         self._manifest: Manifest | None = None
+        self._fingerprint = ""
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -161,8 +162,10 @@ class Database:
         """What names this database's contents: the sha256 of its file, in hex. Judgements are kept by it."""
         import hashlib
 
-        with self._path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        if not self._fingerprint:
+            with self._path.open("rb") as stream:
+                self._fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
+        return self._fingerprint
 
     def feeds(self) -> tuple[Feed, ...]:
         """What there is of each publisher."""

@@ -16,8 +16,8 @@ def judging_name(database: Database) -> str:
 
 def judge_fleet(
     store: Store, run: int, database: Database, advance: Callable[[int], None] = lambda _judged: None
-) -> str:
-    """Judges the packages of the run's images that were not judged with this database. Returns the judging's name.
+) -> None:
+    """Judges the packages of the run's images that were not judged with this database.
 
     `advance` is told how many more are judged. Killed in between, the next call judges the rest.
     """
@@ -32,4 +32,3 @@ def judge_fleet(
             ],
         )
         advance(len(numbered))
-    return name

@@ -57,9 +57,7 @@ def image_reports(store: Store, run: int, database: Database, keeps: Keeps) -> I
             continue
         reference = f"{row.registry.host}/{row.repository}@{row.detail.digest}"
         identity = replace(inventory.image, reference=reference, platform=row.settled.platform, tags=_tags(row))
-        report = judged(replace(inventory, image=identity), database)
-        kept = tuple(finding for finding in report.findings if keeps(finding))
-        yield row, replace(report, findings=kept, hidden=len(report.findings) - len(kept))
+        yield row, judged(replace(inventory, image=identity), database).only(keeps)
 
 
 def _content(row: ManifestRow) -> Digest | None:

@@ -1,6 +1,8 @@
 """All that is said of one image."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from tidewaiter.model.advisory import Feed
 from tidewaiter.model.finding import Finding
@@ -21,3 +23,8 @@ class Report:
     gaps: tuple[Gap, ...] = ()
     feeds: tuple[Feed, ...] = ()
     hidden: int = 0
+
+    def only(self, wanted: Callable[[Finding], bool]) -> Self:
+        """The report with the findings that are wanted; the others are counted as hidden."""
+        kept = tuple(finding for finding in self.findings if wanted(finding))
+        return replace(self, findings=kept, hidden=self.hidden + len(self.findings) - len(kept))

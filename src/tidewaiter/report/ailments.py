@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tidewaiter.model.diagnosis import Check, Health
+from tidewaiter.report.page import statement_lines
 
 ORDER = (Health.WRONG, Health.WIDE, Health.POORER, Health.UNKNOWN)
 """What has to be done first stands first."""
@@ -33,8 +34,7 @@ class Ailment:
             return self.first.statement
         if not isinstance(found, dict):
             return self.first.statement
-        entries = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
-        return "\n".join(["{", *(f"{entry}," for entry in entries[:-1]), entries[-1], "}"])
+        return "\n".join(statement_lines(found))
 
 
 def ailments(checks: Iterable[Check]) -> list[Ailment]:
@@ -55,6 +55,25 @@ def _likeness(check: Check) -> tuple[object, ...]:
     texts = (check.says, check.statement, check.document, check.advice)
     masked = tuple(_REGION.sub("REGION", _ACCOUNT.sub("ACCOUNT", text)) for text in texts)
     return check.health, check.topic, check.action, masked
+
+
+def by_place(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
+    """The checks of each account and region, in the order of the checks."""
+    found: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        found.setdefault((check.account, check.region), []).append(check)
+    return found
+
+
+def right_topics(checks: Iterable[Check]) -> str:
+    """What of a place was found right."""
+    return ", ".join(dict.fromkeys(str(check.topic) for check in checks if check.health is Health.RIGHT))
+
+
+def ailing_topics(checks: Iterable[Check]) -> str:
+    """What of a place was not, each with how it ended."""
+    ailing = (f"{check.topic} {check.health}" for check in checks if check.health is not Health.RIGHT)
+    return ", ".join(dict.fromkeys(ailing))
 
 
 def spelled(places: Iterable[tuple[str, str]], most: int) -> str:

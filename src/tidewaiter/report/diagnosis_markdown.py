@@ -2,8 +2,8 @@
 
 import re
 
-from tidewaiter.model.diagnosis import Check, Diagnosis, Health
-from tidewaiter.report.ailments import Ailment, ailments, spelled
+from tidewaiter.model.diagnosis import Diagnosis
+from tidewaiter.report.ailments import Ailment, ailing_topics, ailments, by_place, right_topics, spelled
 from tidewaiter.report.diagnosis_table import verdict_of
 from tidewaiter.report.layout import clean
 
@@ -36,33 +36,26 @@ def _ailment(ailment: Ailment) -> list[str]:
         "",
     ]
     if statement := ailment.statement:
-        lines += [f"Add to the {_plain(check.document) or 'policy'}:", "", "```json", clean_lines(statement), "```", ""]
+        lines += [
+            f"Add to the {_plain(check.document) or 'policy'}:",
+            "",
+            "```json",
+            _clean_lines(statement),
+            "```",
+            "",
+        ]
     return lines + ([_plain(check.advice), ""] if check.advice else [])
 
 
-def clean_lines(text: str) -> str:
-    """The text with each line cleaned."""
+def _clean_lines(text: str) -> str:
     return "\n".join(map(clean, text.splitlines()))
 
 
 def _rows(diagnosis: Diagnosis) -> list[str]:
-    places: dict[tuple[str, str], list[Check]] = {}
-    for check in diagnosis.checks:
-        places.setdefault((check.account, check.region), []).append(check)
-    return [f"| {' | '.join(_cells(*place, checks))} |" for place, checks in places.items()]
-
-
-def _cells(account: str, region: str, checks: list[Check]) -> tuple[str, str, str, str]:
-    return _plain(account) or "all", _plain(region), _topics(checks, right=True), _topics(checks, right=False)
-
-
-def _topics(checks: list[Check], *, right: bool) -> str:
-    named = (
-        str(check.topic) if right else f"{check.topic} {check.health}"
-        for check in checks
-        if (check.health is Health.RIGHT) is right
-    )
-    return ", ".join(dict.fromkeys(named))
+    return [
+        f"| {_plain(account) or 'all'} | {_plain(region)} | {right_topics(checks)} | {ailing_topics(checks)} |"
+        for (account, region), checks in by_place(diagnosis.checks).items()
+    ]
 
 
 def _plain(text: str) -> str:

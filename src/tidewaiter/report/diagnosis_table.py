@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tidewaiter.model.diagnosis import Check, Diagnosis, Health
-from tidewaiter.report.ailments import ORDER, Ailment, ailments, spelled
+from tidewaiter.report.ailments import ORDER, Ailment, ailing_topics, ailments, by_place, right_topics, spelled
 from tidewaiter.report.layout import Cell, Style, clean
 from tidewaiter.report.page import Page, plural, titled
 
@@ -59,13 +59,10 @@ def _head(diagnosis: Diagnosis, page: Page) -> list[str]:
 
 def _works(diagnosis: Diagnosis, page: Page) -> list[str]:
     """What was found right and what not: one row for all regions of an account that are alike."""
-    places: dict[tuple[str, str], list[Check]] = {}
-    for check in diagnosis.checks:
-        places.setdefault((check.account, check.region), []).append(check)
-    if not places:
+    if not diagnosis.checks:
         return []
     alike: dict[tuple[str, bool, Cell, Cell], list[str]] = {}
-    for (account, region), checks in places.items():
+    for (account, region), checks in by_place(diagnosis.checks).items():
         alike.setdefault((account, bool(region), *_found(checks)), []).append(region)
     rows = [
         (Cell(clean(account) or "all"), Cell(_regions(regions)), right, ailing)
@@ -76,12 +73,9 @@ def _works(diagnosis: Diagnosis, page: Page) -> list[str]:
 
 
 def _found(checks: Sequence[Check]) -> tuple[Cell, Cell]:
-    right = dict.fromkeys(str(check.topic) for check in checks if check.health is Health.RIGHT)
-    others = [check for check in checks if check.health is not Health.RIGHT]
-    ailing = dict.fromkeys(f"{check.topic} {check.health}" for check in others)
-    worst = min((ORDER.index(check.health) for check in others), default=None)
+    worst = min((ORDER.index(check.health) for check in checks if check.health is not Health.RIGHT), default=None)
     style = Style.PLAIN if worst is None else STYLES[ORDER[worst]]
-    return Cell(", ".join(right), Style.GOOD), Cell(", ".join(ailing), style)
+    return Cell(right_topics(checks), Style.GOOD), Cell(ailing_topics(checks), style)
 
 
 def _regions(regions: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 from tidewaiter.model.fleet import FleetImage, FleetReport, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.report.layout import ELLIPSIS, Cell, Style, clean, shorten
-from tidewaiter.report.page import Page, plural
+from tidewaiter.report.page import Page, plural, statement_lines
 
 LEFT_OUT = frozenset({Why.FILTERED, Why.INACTIVE, Why.ARCHIVED, Why.NOT_AN_IMAGE})
 """Why an account, a repository or a manifest is passed over without making the run incomplete."""
@@ -225,8 +225,7 @@ def _statements(detail: str) -> Iterator[tuple[int, int, Sequence[str]]]:
             found, end = decoder.raw_decode(detail, brace.start())
         except (ValueError, RecursionError):
             continue
-        entries = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
-        yield brace.start(), end, ("{", *(f"{entry}," for entry in entries[:-1]), entries[-1], "}")
+        yield brace.start(), end, statement_lines(found)
 
 
 def left_out_lines(report: FleetReport, page: Page) -> list[str]:

@@ -1,7 +1,8 @@
 """What the tables of one image and of a fleet share: the page they are drawn on, and how it is filled."""
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -106,6 +107,12 @@ def feeds_lines(feeds: Sequence[Feed], page: Page) -> list[str]:
 def _feed(feed: Feed) -> str:
     day = feed.newest[: len("2024-01-01")]
     return f"{clean(feed.name)} {feed.advisories:,}" + (f", newest {clean(day)}" if day else ", of unknown age")
+
+
+def statement_lines(statement: Mapping[str, object]) -> list[str]:
+    """A policy statement as JSON, a key a line: to be copied whole, however narrow the page is."""
+    entries = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in statement.items()]
+    return ["{", *(f"{entry}," for entry in entries[:-1]), *entries[-1:], "}"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
