@@ -1,13 +1,16 @@
 """What a registry gave as a manifest: verified, read, and told apart."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from tidewaiter.aws.registries import RegistryApi
 from tidewaiter.errors import CloudError, MalformedError, UnsupportedError
 from tidewaiter.fleet.classify import Verdict, by_manifest, schema_1
 from tidewaiter.image.limits import Limits, how_to_raise
 from tidewaiter.image.manifest import read_document
-from tidewaiter.model.cloud import ManifestAnswer
+from tidewaiter.model.cloud import ManifestAnswer, Repository
 from tidewaiter.model.fleet import Kind, Outcome, State
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Descriptor, Digest, Index
@@ -33,7 +36,28 @@ class Document:
     absent: bool = False
 
 
-def document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, where: str) -> Document:
+class Documents(Protocol):
+    """Who reads manifests; `documents` does, from the registry itself."""
+
+    def __call__(
+        self, api: RegistryApi, repository: Repository, digests: Sequence[Digest], limits: Limits
+    ) -> Iterable[Document]:
+        """A document for each of the digests, also where the registry refuses."""
+        ...
+
+
+def documents(
+    api: RegistryApi, repository: Repository, digests: Sequence[Digest], limits: Limits
+) -> Iterable[Document]:
+    """What these manifests of a repository are, as the registry gives them; never an exception."""
+    try:
+        answers = api.manifests(repository.name, digests)
+    except CloudError as error:
+        return [_refused(digest, error) for digest in digests]
+    return (_document(digest, answers.get(digest), limits, str(repository)) for digest in digests)
+
+
+def _document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, where: str) -> Document:
     """What an answer holds: never an exception, whatever it is."""
     if answer is None or not answer.content:
         return _unanswered(digest, answer or ManifestAnswer())
@@ -51,7 +75,7 @@ def document(digest: Digest, answer: ManifestAnswer | None, limits: Limits, wher
         return _failed(digest, Why.MALFORMED, str(error))
 
 
-def refused(digest: Digest, error: CloudError) -> Document:
+def _refused(digest: Digest, error: CloudError) -> Document:
     """A manifest that could not be asked for."""
     _, why = reason(error)
     return _failed(digest, why, str(error))

@@ -14,7 +14,6 @@ import msgspec
 from tidewaiter.fleet.lanes import Lanes
 from tidewaiter.fleet.looker import Looked, PulledImage
 from tidewaiter.image.limits import Limits
-from tidewaiter.inventory.catalog import FINGERPRINT
 from tidewaiter.model.fleet import Outcome, State
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Digest, Platform
@@ -67,16 +66,19 @@ class Counts:
 class Images:
     """Images under way: at most so many at a time. One that stands in several places is looked through for all.
 
-    Where one place fails to give it, the next is tried. What the store has of an image that met a ceiling counts for
-    the same ceilings only.
+    Where one place fails to give it, the next is tried. `fingerprint` names the extractors of who looks. What the store
+    has of an image that met a ceiling counts for the same ceilings only.
     """
 
-    def __init__(self, store: Store, looks: Looks, limits: Limits, lanes: Lanes, *, most: int) -> None:
+    def __init__(
+        self, store: Store, looks: Looks, limits: Limits, lanes: Lanes, *, most: int, fingerprint: str
+    ) -> None:
         self.counts = Counts()
         self._store = store
         self._looks = looks
         self._lanes = lanes
-        self._within = f"{FINGERPRINT} within {hashlib.sha256(msgspec.json.encode(limits)).hexdigest()[:16]}"
+        self._fingerprint = fingerprint
+        self._within = f"{fingerprint} within {hashlib.sha256(msgspec.json.encode(limits)).hexdigest()[:16]}"
         self._room = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._waiting: dict[Digest, deque[_Waiting]] = {}
@@ -85,7 +87,7 @@ class Images:
 
     def remembered(self, digests: Sequence[Digest]) -> Mapping[Digest, Platform | None]:
         """Those that need no looking, for the store knows them, and which platform they are for."""
-        known = self._store.remembered(digests, FINGERPRINT) | self._store.remembered(digests, self._within)
+        known = self._store.remembered(digests, self._fingerprint) | self._store.remembered(digests, self._within)
         platforms = self._store.platforms(known)
         return {digest: platforms.get(digest) for digest in digests if digest in known}
 
@@ -136,7 +138,7 @@ class Images:
         self.counts.layers_read += looked.layers_read
         self.counts.bytes_pulled += looked.bytes_pulled
         if looked.inventory is not None:
-            self._store.keep_image(looked.inventory, fingerprint=self._fingerprint(looked.inventory))
+            self._store.keep_image(looked.inventory, fingerprint=self._extractors(looked.inventory))
         end = _end(looked)
         for waiting in self._over(image.digest, end):
             waiting.told(end)
@@ -157,8 +159,8 @@ class Images:
             self._room.release()
         return over
 
-    def _fingerprint(self, inventory: Inventory) -> str:
-        return self._within if any(gap.why is Why.LIMIT for gap in inventory.gaps) else FINGERPRINT
+    def _extractors(self, inventory: Inventory) -> str:
+        return self._within if any(gap.why is Why.LIMIT for gap in inventory.gaps) else self._fingerprint
 
 
 def _end(looked: Looked) -> End:

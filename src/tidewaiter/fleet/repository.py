@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import partial
 
 from tidewaiter.aws.registries import RegistryApi
-from tidewaiter.errors import CloudError
 from tidewaiter.fleet.classify import Verdict
-from tidewaiter.fleet.documents import Document, document, refused
+from tidewaiter.fleet.documents import Document, Documents
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.ledger import Ended, Ledger
 from tidewaiter.fleet.listing import Listing, listing
@@ -42,6 +41,7 @@ class Voyage:
     images: Images
     wishes: Wishes
     watcher: Watcher
+    documents: Documents
     known: set[Digest] = field(default_factory=set)
     """Images that the store knew before the run."""
 
@@ -179,19 +179,11 @@ class RepositoryRun:
         yield from (self._documents[digest] for digest in digests if digest in self._documents)
         new = [digest for digest in digests if digest not in self._documents]
         for at in range(0, len(new), _BATCH):
-            for each in self._ask(new[at : at + _BATCH]):
+            batch = new[at : at + _BATCH]
+            for each in self._voyage.documents(self._api, self._repository, batch, self._voyage.wishes.limits):
                 if each.absent and each.verdict.outcome:
                     self._absent[each.digest] = each.verdict.outcome
                 yield each
-
-    def _ask(self, digests: Sequence[Digest]) -> Iterator[Document]:
-        try:
-            answers = self._api.manifests(self._repository.name, digests)
-        except CloudError as error:
-            yield from (refused(digest, error) for digest in digests)
-            return
-        limits, where = self._voyage.wishes.limits, str(self._repository)
-        yield from (document(digest, answers.get(digest), limits, where) for digest in digests)
 
 
 def _end_without_look(entry: Entry, read: Document) -> Ended | None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from tidewaiter.aws.gaps import gap_of
 from tidewaiter.aws.registries import Found, Place, RegistryApi
 from tidewaiter.errors import CloudError, StoreError
+from tidewaiter.fleet.documents import Documents, documents
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.lanes import Lanes
 from tidewaiter.fleet.listing import REGISTRIES_AT_ONCE, REPOSITORIES_AT_ONCE, listing, names, repository_left_out
@@ -20,6 +21,7 @@ from tidewaiter.fleet.looks import Images, Looks
 from tidewaiter.fleet.repository import RepositoryRun, Voyage
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.image.limits import Limits
+from tidewaiter.inventory.catalog import FINGERPRINT
 from tidewaiter.model.cloud import Lost, Passed, Registry, Repository
 from tidewaiter.model.fleet import AccountCoverage
 from tidewaiter.model.gap import Gap, Why
@@ -58,12 +60,15 @@ def run(
     watcher: Watcher | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     lookers: Lookers = Looker,
+    documents: Documents = documents,
+    fingerprint: str = FINGERPRINT,
 ) -> int:
     """Looks through all images of these registries that are wanted: the number of the run in the store.
 
     What refuses or fails is a gap, or the end of a manifest, and the rest goes on. Nobody else may run on the store
     meanwhile. Raises StoreError, and what `found` raises; then the run is not finished, and the next one of the same
-    `scope` takes it up.
+    `scope` takes it up. Whoever looks elsewhere says so by `lookers` and `documents`, and by the `fingerprint` of his
+    extractors.
     """
     watcher = watcher or Unwatched()
     with store.lock():
@@ -74,9 +79,18 @@ def run(
         looker = lookers(
             workers=wishes.workers, limits=wishes.limits, apis=apis.__getitem__, shelf=store, watcher=watcher
         )
+        most = wishes.workers * _UNDER_WAY
         with looker as looks:
-            images = Images(store, looks, wishes.limits, lanes, most=wishes.workers * _UNDER_WAY)
-            voyage = Voyage(run=number, started=began, store=store, images=images, wishes=wishes, watcher=watcher)
+            images = Images(store, looks, wishes.limits, lanes, most=most, fingerprint=fingerprint)
+            voyage = Voyage(
+                run=number,
+                started=began,
+                store=store,
+                images=images,
+                wishes=wishes,
+                watcher=watcher,
+                documents=documents,
+            )
             fleet = _Fleet(voyage, lanes, apis)
             try:
                 lanes.begin(lambda: fleet.enter_all(found))

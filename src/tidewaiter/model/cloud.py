@@ -54,7 +54,8 @@ class Identity:
 class Registry:
     """The registry of one account in one region. `host` is its name in references.
 
-    A public one has the region `us-east-1` and the host `public.ecr.aws/<alias>`.
+    A public one has the region `us-east-1` and the host `public.ecr.aws/<alias>`. `via` tells apart by which way it is
+    entered, where several connections lead to it: what one may read is not given to another. It is never stored.
     """
 
     partition: str
@@ -62,6 +63,7 @@ class Registry:
     region: str
     host: str
     public: bool = False
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

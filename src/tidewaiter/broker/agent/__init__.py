@@ -1,0 +1,1 @@
+"""The agent: near the registries, it takes roles, lists, looks through images, and hands on inventories alone."""

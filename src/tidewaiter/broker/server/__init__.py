@@ -1,0 +1,1 @@
+"""The broker server: clients connect to it, and the platform asks it."""
