@@ -85,3 +85,11 @@ class CloudDeniedError(CloudError):
 
 class StoreError(TidewaiterError):
     """The fleet's memory is missing, of another version, in use by another run, or cannot be written."""
+
+
+class BrokerError(TidewaiterError):
+    """A brokered request did not come to its answer. `code` says why; it is one of `broker/wire.py`'s `Code`."""
+
+    def __init__(self, what: str, *, where: str = "", advice: str = "", retry: bool = False, code: str = "") -> None:
+        super().__init__(what, where=where, advice=advice, retry=retry)
+        self.code = code
