@@ -78,7 +78,7 @@ def registries(
     UsageError, before any account is entered, for a request that cannot be, and CloudError where the identity itself
     does not work.
     """
-    entries = [_requested(chain, request, public=public) for request in requests]
+    entries = [entry_of(chain, request, public=public) for request in requests]
     return _each_once(_walk(entries, progress))
 
 
@@ -152,7 +152,11 @@ class _Members:
         return self.lister.then(hop, policy=session_policy(self._partition))
 
 
-def _requested(chain: Principal, request: AccountRequest, *, public: bool) -> Entry:
+def entry_of(chain: Principal, request: AccountRequest, *, public: bool = False) -> Entry:
+    """The way into the account of a request, which is not gone yet: only who the identity itself is may be asked.
+
+    Raises UsageError for a request that cannot be, and CloudError where the identity itself does not work.
+    """
     partition = partition_of(chain, request.role_arn)
     demand_public(partition, public=public)
     check_regions(request.regions, partition)

@@ -121,6 +121,13 @@ class RepositoryLine(msgspec.Struct, frozen=True, tag="repository"):
     name: str
 
 
+class TagLine(msgspec.Struct, frozen=True, tag="tag"):
+    """A tag of a repository, and the manifest that it names."""
+
+    name: str
+    digest: Digest
+
+
 class ImageLine(msgspec.Struct, frozen=True, tag="image"):
     """What the registry lists of one manifest."""
 
@@ -175,7 +182,33 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
         return error
 
 
-Line = Hello | AtRegistry | LostPlace | PassedPlace | RepositoryLine | ImageLine | DocumentLine | End | Trouble
+Line = (
+    Hello | AtRegistry | LostPlace | PassedPlace | RepositoryLine | TagLine | ImageLine | DocumentLine | End | Trouble
+)
+
+
+class Probe(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that was tried to see whether it works; `ok` is always told.
+
+    `detail` is one sentence. `action` and `resource` are what was refused, `statement` (JSON) is what would allow it,
+    to be added to `document`.
+    """
+
+    name: str
+    ok: bool
+    detail: str = ""
+    action: str = ""
+    resource: str = ""
+    statement: str = ""
+    document: str = ""
+    advice: str = ""
+
+
+class SystemCheck(msgspec.Struct, frozen=True):
+    """What `/systemcheck` answers: each thing that was really tried. With a status of 503 where one does not work."""
+
+    ok: bool
+    checks: tuple[Probe, ...]
 
 
 class ScanRequest(msgspec.Struct, frozen=True):
