@@ -20,6 +20,7 @@ _COMMANDS = {
     "match": "Judge an SBOM or inventory, without an image.",
     "ecr": "Scan or list the registries of AWS accounts.",
     "org": "Scan or list those of a whole AWS organization.",
+    "broker": "Reach registries inside another network.",
     "iam": "Render what to grant, and try whether it works.",
     "db": "Build and inspect the advisory database.",
     "demo": "Scan an AWS organization simulated on this machine.",

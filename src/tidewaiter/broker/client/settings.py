@@ -1,0 +1,94 @@
+"""What a broker client is told: its server, its agent, and the connections whose credentials it holds."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tidewaiter.broker.credentials import encode
+from tidewaiter.broker.messages import Credentials
+
+DEFAULT_PORT = 7341
+DEFAULT_AGENT_URL = "http://127.0.0.1:17500"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a connection may be called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One registry account: the token that stands for it at the server, and what enters it.
+
+    `name` is how the platform calls it, where that is known here; the server says so once it has seen the token.
+    `encoded` are credentials that were given as they are to be sent; they go before `credentials`.
+    """
+
+    token: str = field(repr=False)
+    credentials: Credentials = field(repr=False)
+    name: str = ""
+    encoded: str = field(default="", repr=False)
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The closed list of what a request may have filled in: what this connection declares, and nothing else."""
+        told = self.credentials
+        values = {
+            "CR_CREDENTIALS": self.encoded or encode(told),
+            "CR_TYPE": told.type,
+            "CR_ROLE_ARN": told.role_arn,
+            "CR_REGION": told.extra.region,
+            "CR_EXTERNAL_ID": told.extra.external_id,
+            "CR_BASE": told.registry_base,
+            "CR_USERNAME": told.username,
+            "CR_PASSWORD": told.password,
+            "CR_TOKEN": told.token,
+        }
+        return {name: value for name, value in values.items() if value}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no log and no answer."""
+        told = self.credentials
+        values = (self.token, self.variables["CR_CREDENTIALS"], told.extra.external_id, told.password, told.token)
+        return tuple(value for value in values if value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How long the client waits, in seconds."""
+
+    first: float = 0.5
+    """At most so long before it connects again for the first time; twice that for the second, up to `longest`."""
+    longest: float = 30.0
+    refused: float = 60.0
+    """Between two tries with a token that was refused."""
+    connecting: float = 20.0
+    """Until a connection stands and the server has answered the greeting."""
+    leaving: float = 30.0
+    """Until what is under way has to be done before the client ends, or an old tunnel is let go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """All of a client's settings. `reread` gives the connections anew when the client is told to (SIGHUP).
+
+    `client_url` is where the agent reaches the local port, where that is not what `host` and `port` say. `rules` is
+    the path of a rules file; without one the agent's own paths are allowed. `secret` is shared with the agent.
+    `certificate` and `key` are the local port's and, if the agent asks for one, the client's own; `authorities` is a
+    file of certificates that are trusted too.
+    """
+
+    server_url: str
+    connections: tuple[Connection, ...]
+    agent_url: str = DEFAULT_AGENT_URL
+    client_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    rules: str = ""
+    secret: str = field(default="", repr=False)
+    certificate: str = ""
+    key: str = ""
+    authorities: str = ""
+    unprotected: bool = False
+    replica: str = ""
+    waiting: Waiting = Waiting()
+    reread: Callable[[], tuple[Connection, ...]] | None = field(default=None, repr=False)
