@@ -68,6 +68,20 @@ class Database:
         """What `work` gives, all of it seen as it was at one moment. Raises StoreError."""
         return self._tried(work, writing=False)
 
+    def settle(self) -> None:
+        """All that was written is on the disk, also if the power fails now. Raises StoreError.
+
+        A server of PostgreSQL sees to it at each transaction; SQLite, as it is set up here, at its checkpoints only.
+        """
+        if self.address.path is None:
+            return
+        try:
+            _sync(Path(f"{self.address.path}-wal"))
+        except FileNotFoundError:
+            return  # another process made a checkpoint, and closed the log
+        except OSError as error:
+            raise StoreError(f"cannot be written: {error.strerror}", where=self.shown, advice=_ADVICE) from None
+
     def _tried(self, work: Callable[[Connection], _T], *, writing: bool) -> _T:
         with self.told():
             for _ in range(_TRIES - 1):
@@ -107,6 +121,15 @@ _ADVICE = "See that it can be reached and written, and has room"
 _AFRESH = "Scan into a new store"
 _BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # https://www.sqlite.org/rescode.html
 _DAMAGED = "It is damaged, or of another program. Name another file, or move it away: all is then pulled once more"
+
+
+def _sync(path: Path) -> None:
+    """Waits for the disk to have the file."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)
 
 
 def insert(connection: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":

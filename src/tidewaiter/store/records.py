@@ -99,3 +99,41 @@ class MovedTag(NamedTuple):
     tag: str
     old: Digest
     new: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRow:
+    """A connection of the brokered integration, and how much waits of it. `revoked` is None for one in use."""
+
+    name: str
+    created: datetime
+    revoked: datetime | None
+    results: int
+    result_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelRow:
+    """A tunnel, for one of the connections that it carries.
+
+    `load` are requests under way; `url` is where other servers reach the one that holds it, "" where they do not.
+    """
+
+    key: str
+    connection: str
+    replica: str
+    load: int
+    since: datetime
+    server: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """What an agent delivered under a job: its size in bytes, and `sha256:<hex>` of the whole."""
+
+    key: str
+    job: str
+    size: int
+    digest: str
+    arrived: datetime

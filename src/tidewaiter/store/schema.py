@@ -4,6 +4,9 @@ Places are remembered once, with the `run` that saw them last: what that column 
 Manifests are known by digest everywhere; a `listing` is a manifest in a repository. What an image holds is kept in
 parcels: the packages that came into it with one layer. Images on the same base share that base's parcels.
 
+Beside that memory stands what the brokered integration's servers share: connections, which tunnels carry them, and
+what agents delivered until the platform has fetched it.
+
 Lists of tags, digests and gaps are JSON; inventories are as `inventory/encoding.py` spells them.
 """
 
@@ -26,7 +29,7 @@ from sqlalchemy import (
 
 from tidewaiter.store.columns import NUMBER, Moment, Words
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes the tables as they are here."""
 
 VERSION_TABLE = "tidewaiter_schema"
@@ -260,4 +263,62 @@ judgement = Table(
     _to("advisories"),
     # None where nothing was found, and nothing stood in the way of finding it.
     Column("content", LargeBinary),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    # The token itself is known to who holds it, and to nobody else.
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created", Moment, nullable=False),
+    Column("revoked", Moment),
+)
+
+tunnel = Table(
+    "tunnel",
+    metadata,
+    # Which one: the server that holds it names it.
+    Column("key", Text, primary_key=True),
+    _to("connection", primary_key=True, autoincrement=False, index=True),
+    Column("server", Text, nullable=False, index=True),
+    # Where the other servers reach that one; "" where they do not.
+    _words("url"),
+    _words("replica"),
+    _count("load"),
+    Column("since", Moment, nullable=False),
+    Column("seen", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    # Never used twice, unlike a number: who still adds to one that was dropped adds to nothing.
+    Column("key", Text, primary_key=True),
+    _to("connection"),
+    _words("job"),
+    _count("size"),
+    # Of the whole, once it is there.
+    Column("digest", Text),
+    Column("touched", Moment, nullable=False),
+    Index(
+        "delivery_whole_unique",
+        "connection",
+        "job",
+        unique=True,
+        sqlite_where=text("digest IS NOT NULL"),
+        postgresql_where=text("digest IS NOT NULL"),
+    ),
+    Index("delivery_connection_index", "connection", "touched"),
+    Index("delivery_touched_index", "touched"),
+)
+
+delivery_part = Table(
+    "delivery_part",
+    metadata,
+    Column("delivery", Text, ForeignKey("delivery.key"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
 )

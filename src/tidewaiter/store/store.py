@@ -16,6 +16,7 @@ from tidewaiter.model.package import Inventory, Package
 from tidewaiter.store import coverage, images, judgements, layers, listings, places, runs, surveys
 from tidewaiter.store.address import Address
 from tidewaiter.store.database import Database
+from tidewaiter.store.exchange import Exchange
 from tidewaiter.store.lock import locked
 from tidewaiter.store.migration import migrate
 from tidewaiter.store.records import (
@@ -83,6 +84,11 @@ class Store:
     def lock(self) -> AbstractContextManager[None]:
         """One run at a time: raises StoreError, naming the holder, where another process has it."""
         return locked(self._database)
+
+    @property
+    def exchange(self) -> Exchange:
+        """What the brokered integration's servers share."""
+        return Exchange(self._database)
 
     # What a run writes.
 
