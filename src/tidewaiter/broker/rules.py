@@ -1,0 +1,139 @@
+"""Which requests go through the client: an allow-list in the reference's format. The first rule that fits counts.
+
+Public rules are for what the agent sends out, private ones for what comes in. In a path `:name` stands for one segment
+and `*` for anything, slashes too. What is matched is the canonical form of `broker/paths.py`, letter by letter.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote
+
+from tidewaiter.broker.conditions import Condition, Part, hold
+from tidewaiter.broker.login import Login
+from tidewaiter.broker.paths import IN_SEGMENT, Target
+from tidewaiter.broker.patterns import Pattern, Token, Wild
+from tidewaiter.broker.variables import filled
+
+ANY: Final = "ANY"
+"""The method of a rule that is for all of them."""
+
+BODY_CEILING: Final = 1 << 20
+"""The most bytes of a body that are read to see whether a rule's conditions hold."""
+
+_WILD: Final = re.compile(r"(:[A-Za-z_][A-Za-z0-9_]*|\*+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Requests that may pass, and where to. `origin` is a base URL; it and `login` may hold `${VARIABLES}`."""
+
+    method: str
+    path: str
+    origin: str = ""
+    login: Login | None = None
+    valid: tuple[Condition, ...] = ()
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether it takes the body to tell that the rule fits."""
+        return any(condition.part is Part.BODY for condition in self.valid)
+
+    def filled(self, variables: Mapping[str, str]) -> "Rule":
+        """The rule with the values of its variables. Raises UsageError for one that is not among them."""
+        where = f"rule {self.method} {self.path}"
+        login = self.login.filled(variables, where=where) if self.login else None
+        return replace(self, origin=filled(self.origin, variables, where=where), login=login)
+
+
+class RuleList:
+    """Rules in their order."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules: Final = tuple(rules)
+        self._patterns = tuple((rule, _pattern(rule.path)) for rule in self.rules)
+        self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
+
+    def find(self, method: str, target: Target, headers: Mapping[str, str], body: bytes = b"") -> Rule | None:
+        """The first rule that fits. `headers` knows names in lower case, or in any as aiohttp's does."""
+        for rule in self.candidates(method, target):
+            if not rule.valid or hold(rule.valid, target, headers, body):
+                return rule
+        return None
+
+    def reads_body(self, method: str, target: Target) -> bool:
+        """Whether a rule that may fit has conditions on the body: then give it to `find`, up to BODY_CEILING bytes."""
+        return any(rule.reads_body for rule in self.candidates(method, target))
+
+    def candidates(self, method: str, target: Target) -> Sequence[Rule]:
+        """The rules that fit method and path."""
+        if len(target.path) > _CACHED:
+            return self._find_candidates(method, target.path)
+        return self._candidates(method, target.path)
+
+    def filled(self, variables: Mapping[str, str]) -> "RuleList":
+        """The same rules with the values of their variables. Raises UsageError for one that is not among them."""
+        return RuleList(rule.filled(variables) for rule in self.rules)
+
+    def _find_candidates(self, method: str, path: str) -> tuple[Rule, ...]:
+        return tuple(rule for rule, pattern in self._patterns if rule.method in {ANY, method} and pattern.fits(path))
+
+
+_CACHED: Final = 512  # the most characters of a path whose rules are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may go out (`public`) and come in (`private`)."""
+
+    public: RuleList = field(default_factory=lambda: RuleList(()))
+    private: RuleList = field(default_factory=lambda: RuleList(()))
+
+    def filled(self, variables: Mapping[str, str]) -> "Rules":
+        """The same rules with the values of their variables. Raises UsageError for one that is not among them."""
+        return Rules(public=self.public.filled(variables), private=self.private.filled(variables))
+
+
+def _pattern(path: str) -> Pattern:
+    """A rule's path. Its own letters are written as those of the targets that it is compared with."""
+    return Pattern(token for piece in _WILD.split(path) for token in _tokens(piece))
+
+
+def _tokens(piece: str) -> Iterable[Token]:
+    if piece.startswith("*"):
+        return (Wild.ANY,)
+    if _WILD.fullmatch(piece):
+        return (Wild.ONE_IN_SEGMENT, Wild.IN_SEGMENT)
+    return quote(piece, safe=IN_SEGMENT + "/%")
+
+
+AGENT: Final = "${CR_AGENT_URL}"
+
+DEFAULT_RULES: Final = Rules(
+    public=RuleList(
+        Rule(method="POST", path=prefix + path)
+        for path in ("/v2/import/result", "/v2/import/done", "/v1/recurring-tests/dependencies", "/rest/scan/result")
+        for prefix in ("", "/api")
+    ),
+    private=RuleList(
+        Rule(method=method, path=path, origin=AGENT)
+        for method, path in (
+            ("GET", "/healthcheck"),
+            ("GET", "/validate-credentials"),
+            ("GET", "/get-state-identifier"),
+            ("GET", "/list"),
+            ("GET", "/list/*"),
+            ("GET", "/list-paginated"),
+            ("GET", "/list-paginated/*"),
+            ("GET", "/list-with-metadata/*"),
+            ("GET", "/image-metadata/*"),
+            ("POST", "/scan"),
+            ("GET", "/scan/:job"),
+            ("DELETE", "/scan/:job"),
+            ("POST", "/discover"),
+        )
+    ),
+)
+"""The agent's paths, and the callbacks of its results."""

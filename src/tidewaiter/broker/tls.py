@@ -1,0 +1,94 @@
+"""TLS as the brokered integration speaks it, and which addresses may be listened on without it."""
+
+import ipaddress
+import os
+import ssl
+
+from tidewaiter.errors import UsageError
+
+
+def server_context(certificate: str, key: str = "", *, clients: str = "") -> ssl.SSLContext:
+    """How a server proves itself: PEM files of its certificate chain and key (in one file, without `key`).
+
+    With `clients`, a PEM file of authorities, only who has a certificate of one of them is let in. Raises UsageError
+    for files that are missing, no PEM, encrypted, or do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, certificate, key)
+    if clients:
+        _load_authorities(context, clients)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(*, authority: str = "", certificate: str = "", key: str = "") -> ssl.SSLContext:
+    """Whom a client believes: the system's authorities, and those of the PEM file. Its own certificate for mTLS.
+
+    Raises UsageError as `server_context` does.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authority:
+        _load_authorities(context, authority)
+    if certificate:
+        _load_certificate(context, certificate, key)
+    return context
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens there. A name other than localhost is not believed."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_listening(host: str, *, protected: bool, told: bool, option: str) -> None:
+    """Raises UsageError where anybody in the network could ask and nothing keeps them from it.
+
+    `protected`: who asks must prove something; `told`: the operator gave the `option` that allows it all the same.
+    """
+    if is_loopback(host) or protected or told:
+        return
+    raise UsageError(
+        f"to listen on {host} without proof of who asks would let in anybody who reaches it",
+        advice=f"Set a secret or certificates of clients, listen on 127.0.0.1, or say {option} if the network keeps "
+        "others out",
+    )
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    for path in filter(None, (certificate, key)):
+        _check_readable(path)
+    try:
+        context.load_cert_chain(certificate, key or None, password=_no_password)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        raise UsageError(
+            "is no certificate with its private key in PEM",
+            where=certificate if not key or key == certificate else f"{certificate}, {key}",
+            advice="The key must be the certificate's, and not encrypted",
+        ) from error
+
+
+def _no_password() -> str:
+    """Asked for where a key is encrypted; without it OpenSSL would ask on the terminal."""
+    raise ValueError("the key is encrypted")
+
+
+def _load_authorities(context: ssl.SSLContext, path: str) -> None:
+    _check_readable(path)
+    try:
+        context.load_verify_locations(path)
+    except (ssl.SSLError, OSError) as error:
+        raise UsageError("holds no certificates in PEM", where=path) from error
+
+
+def _check_readable(path: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot be read: {os.strerror(error.errno or 0)}", where=path) from error
