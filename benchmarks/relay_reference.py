@@ -21,7 +21,7 @@ _CONFIGURATION = """{
   "CLIENT_WORKLOAD_MODULE_PATH": "../broker-workload/clientLocalRequests"
 }
 """
-_PRELOADED = """// Listening sockets are on the loopback interface; a table of headers that Node has no more is given back.
+_PRELOADED = """// Sockets listen on the loopback interface; a table of headers that Node has no more is given back.
 const net = require('net');
 const { OutgoingMessage } = require('http');
 const listen = net.Server.prototype.listen;
