@@ -54,6 +54,10 @@ class RegistryDeniedError(RegistryError):
     """A registry refused: wrong, missing or insufficient credentials."""
 
 
+class RegistryAbsentError(RegistryError):
+    """A registry does not have what it was asked for, or says so to who may not see it."""
+
+
 class VersionError(TidewaiterError):
     """A version that its scheme does not call valid; it can not be compared."""
 

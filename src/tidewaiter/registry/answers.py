@@ -6,7 +6,7 @@ from http import HTTPStatus
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tidewaiter.errors import LimitError, RegistryDeniedError, RegistryError
+from tidewaiter.errors import LimitError, RegistryAbsentError, RegistryDeniedError, RegistryError
 from tidewaiter.registry.credentials import Credential
 from tidewaiter.registry.protocol import parse_errors
 from tidewaiter.registry.reference import DOCKER_HUB
@@ -55,7 +55,7 @@ def refusal(
             return denied(f"the registry refuses {what}{said}", registry, credential, troubles)
         case HTTPStatus.NOT_FOUND:
             advice = "Check the name; a registry may also hide what you may not see." if credential is None else ""
-            return RegistryError(f"the registry has no {what}{said}", where=registry, advice=advice)
+            return RegistryAbsentError(f"the registry has no {what}{said}", where=registry, advice=advice)
         case HTTPStatus.TOO_MANY_REQUESTS:
             advice = "Try again later, or log in for a higher rate."
             what = f"the registry gets too many requests{said}"

@@ -21,10 +21,13 @@ from tidewaiter.registry.authorization import Authorizer
 from tidewaiter.registry.credentials import ConfiguredKeychain, Keychain
 from tidewaiter.registry.protocol import (
     ACCEPT,
+    CATALOG_PATH,
     blob_path,
     is_guarded,
     manifest_path,
     next_page,
+    parse_catalog,
+    parse_digest,
     parse_tags,
     resolve,
     same_origin,
@@ -82,31 +85,48 @@ class RegistryClient:
         Where a digest was asked for, the bytes have it, whatever the registry says of them; else MalformedError.
         Raises LimitError beyond `ceiling` bytes.
         """
-        where = str(reference)
-        headers = {"Accept": ACCEPT}
-        what = f"image {reference.digest or reference.tag} in {reference.repository}"
-        content, answered = self._whole(reference, manifest_path(reference), headers, what, ceiling)
+        content, media_type = self.given(reference, ceiling=ceiling)
         wanted = reference.digest
         if wanted and hashlib.new(wanted.algorithm, content).hexdigest() != wanted.hex:
-            raise MalformedError("wrong digest: the registry gave other bytes than it was asked for", where=where)
-        return content, answered.get("Content-Type", "").partition(";")[0].strip()
+            what = "wrong digest: the registry gave other bytes than it was asked for"
+            raise MalformedError(what, where=str(reference))
+        return content, media_type
+
+    def given(self, reference: Reference, *, ceiling: int) -> tuple[bytes, str]:
+        """The same as the registry gives it: not verified."""
+        what = f"image {reference.digest or reference.tag} in {reference.repository}"
+        content, answered = self._whole(reference, manifest_path(reference), {"Accept": ACCEPT}, what, ceiling)
+        return content, _media_type(answered)
+
+    def resolve(self, reference: Reference, *, ceiling: int) -> tuple[Digest, str]:
+        """The digest that the reference names now, and the manifest's media type ("" where the registry tells none).
+
+        The registry is asked without the manifest, which some count as a pull; it is got where that says too little.
+        """
+        headers = {"Accept": ACCEPT}
+        answer = self._send(reference, manifest_path(reference), headers, method="HEAD")
+        let_go(answer)
+        digest = parse_digest(answer.headers.get("Docker-Content-Digest", ""))
+        if answer.status == HTTPStatus.OK and digest is not None:
+            return digest, _media_type(answer.headers)
+        content, media_type = self.manifest(reference, ceiling=ceiling)
+        return Digest("sha256", hashlib.sha256(content).hexdigest()), media_type
 
     def blob(self, reference: Reference, digest: Digest, size: int) -> BinaryIO:
         """The blob's bytes as a stream that goes on after a lost connection; nothing is sent before the first read.
 
         Not verified. Reading raises MalformedError for more than `size` bytes.
         """
-        path = blob_path(reference.repository, digest)
-        what = f"blob {digest} in {reference.repository}"
+        where = f"{reference.registry}: {_blob(reference, digest)}"
+        return open_stream(lambda start: self.part(reference, digest, start), size, self._waiting, where)
 
-        def ask(start: int) -> urllib3.BaseHTTPResponse:
-            headers = {"Range": f"bytes={start}-"} if start else {}
-            answer = self._send(reference, path, headers)
-            if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-                raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
-            return answer
-
-        return open_stream(ask, size, self._waiting, f"{reference.registry}: {what}")
+    def part(self, reference: Reference, digest: Digest, start: int) -> urllib3.BaseHTTPResponse:
+        """The answer that holds the blob from a byte on, with its body still to be read: 206, or 200 with all of it."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._send(reference, blob_path(reference.repository, digest), headers)
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            raise self._refusal(answer, _blob(reference, digest), reference)
+        return answer
 
     def address(self, reference: Reference, digest: Digest) -> tuple[str, Mapping[str, str]]:
         """Where the blob's bytes can be had now, and the headers to ask with.
@@ -114,27 +134,40 @@ class RegistryClient:
         That is where the registry redirects to, to be asked without an authorization; or the registry's own address,
         with the authorization that it wants.
         """
-        what = f"blob {digest} in {reference.repository}"
         answer, address, headers = self._answered(reference, blob_path(reference.repository, digest), {})
         location = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
         if answer.status != HTTPStatus.OK and not location:
-            raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
+            raise self._refusal(answer, _blob(reference, digest), reference)
         let_go(answer)
         return self._redirected(location, address, headers) if location else (address, headers)
 
     def tags(self, reference: Reference) -> Iterator[str]:
         """The repository's tags, page by page."""
-        path = f"{tags_path(reference.repository)}?n=1000"
-        for _ in range(_MOST_PAGES):
-            where = f"{reference.registry}/{reference.repository}"
-            content, headers = self._whole(reference, path, {}, f"repository {reference.repository}", _LARGEST_PAGE)
+        where = f"{reference.registry}/{reference.repository}"
+        for content in self._pages(reference, tags_path(reference.repository), f"repository {reference.repository}"):
             yield from parse_tags(content, where)
-            base = self._base(reference.registry)
-            following = next_page(headers.get("Link", ""), base + path)
+
+    def catalog(self, registry: str) -> Iterator[str]:
+        """The names of a registry's repositories, page by page; not every registry tells them, nor to everybody."""
+        for content in self._pages(Reference(registry=registry, repository=""), CATALOG_PATH, "list of repositories"):
+            yield from parse_catalog(content, registry)
+
+    def origin(self, registry: str) -> str:
+        """The scheme and host of a registry: where its other interfaces are."""
+        parts = urlsplit(self._base(registry))
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _pages(self, reference: Reference, path: str, what: str) -> Iterator[bytes]:
+        """The pages of a list. The path of the next one may be as a server behind a proxy sees it: its query counts."""
+        base, query = self._base(reference.registry), "n=1000"
+        for _ in range(_MOST_PAGES):
+            content, headers = self._whole(reference, f"{path}?{query}", {}, what, _LARGEST_PAGE)
+            yield content
+            following = next_page(headers.get("Link", ""), f"{base}{path}?{query}")
             if not following:
                 return
-            path = following.removeprefix(base)
-        raise LimitError(f"its list of tags has more than {_MOST_PAGES} pages", limit="tag_pages", where=where)
+            query = urlsplit(following).query
+        raise LimitError(f"its {what} has more than {_MOST_PAGES} pages", limit="tag_pages", where=reference.registry)
 
     def _whole(
         self, reference: Reference, path: str, headers: Mapping[str, str], what: str, ceiling: int
@@ -144,7 +177,7 @@ class RegistryClient:
         while True:
             answer = self._send(reference, path, headers)
             if answer.status != HTTPStatus.OK:
-                raise self._authorizer.refusal(answer, what, reference.registry, reference.repository)
+                raise self._refusal(answer, what, reference)
             try:
                 return read_body(answer, ceiling, limit="manifest_bytes", where=str(reference)), answer.headers
             except (HTTPError, OSError) as error:
@@ -153,12 +186,17 @@ class RegistryClient:
                     raise no_answer(error, reference.registry) from error
                 self._waiting.pause(attempt - 1, reference.registry)
 
-    def _send(self, reference: Reference, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(
+        self, reference: Reference, path: str, headers: Mapping[str, str], *, method: str = "GET"
+    ) -> urllib3.BaseHTTPResponse:
         """The answer of the registry, or of where it redirects to, after what it asked for was shown."""
-        return self._followed(*self._answered(reference, path, headers))
+        return self._followed(*self._answered(reference, path, headers, method=method), method=method)
+
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, what: str, reference: Reference) -> RegistryError:
+        return self._authorizer.refusal(answer, what, reference.registry, reference.repository)
 
     def _answered(
-        self, reference: Reference, path: str, headers: Mapping[str, str]
+        self, reference: Reference, path: str, headers: Mapping[str, str], *, method: str = "GET"
     ) -> tuple[urllib3.BaseHTTPResponse, str, Mapping[str, str]]:
         """The registry's own answer, with the address and the headers that it was asked with in the end."""
         registry, repository = reference.registry, reference.repository
@@ -166,16 +204,16 @@ class RegistryClient:
         authorization = self._authorizer.header(registry, repository)
         for _ in range(_MOST_REFUSALS):
             sent = {**headers, "Authorization": authorization} if authorization else dict(headers)
-            answer = self._transport.send("GET", address, sent)
+            answer = self._transport.send(method, address, sent)
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer, address, sent
             challenges = answer.headers.get("WWW-Authenticate", "")
             let_go(answer)
             authorization = self._authorizer.renew(registry, repository, challenges, authorization)
-        raise self._authorizer.denial(f"the registry refuses {repository}", registry, repository)
+        raise self._authorizer.denial(f"the registry refuses {repository or 'its catalogue'}", registry, repository)
 
     def _followed(
-        self, answer: urllib3.BaseHTTPResponse, address: str, headers: Mapping[str, str]
+        self, answer: urllib3.BaseHTTPResponse, address: str, headers: Mapping[str, str], *, method: str
     ) -> urllib3.BaseHTTPResponse:
         """The answer at the end of redirects."""
         host = urlsplit(address).netloc
@@ -185,7 +223,7 @@ class RegistryClient:
                 return answer
             let_go(answer)
             address, headers = self._redirected(location, address, headers)
-            answer = self._transport.send("GET", address, headers)
+            answer = self._transport.send(method, address, headers)
         let_go(answer)
         raise RegistryError("its redirects do not end", where=host)
 
@@ -203,9 +241,12 @@ class RegistryClient:
             raise RegistryError(what, where=host, advice="Use --insecure only on a network that you trust.")
 
     def _base(self, registry: str) -> str:
-        """The scheme and host of a registry; where http is allowed, it is asked once what it speaks."""
+        """Where a registry's API begins; where http is allowed, it is asked once what it speaks.
+
+        A registry's name may have a path, as where one host is many registries.
+        """
         host = api_host(registry)
-        if not (self._insecure or is_loopback(host)):
+        if not (self._insecure or is_loopback(host.partition("/")[0])):
             return f"https://{host}"
         with self._lock:
             if registry not in self._bases:
@@ -214,7 +255,7 @@ class RegistryClient:
 
     def _scheme(self, host: str) -> str:
         """What a host speaks: within this machine http is tried first, elsewhere https. Nothing secret is sent."""
-        preferred, other = ("http", "https") if is_loopback(host) else ("https", "http")
+        preferred, other = ("http", "https") if is_loopback(host.partition("/")[0]) else ("https", "http")
         try:
             answer = self._transport.send_once("GET", f"{preferred}://{host}/v2/", {})
         except (HTTPError, OSError):
@@ -222,3 +263,11 @@ class RegistryClient:
         let_go(answer)
         # What speaks TLS gives a plain request this status, if it answers at all.
         return "https" if answer.status == HTTPStatus.BAD_REQUEST else preferred
+
+
+def _blob(reference: Reference, digest: Digest) -> str:
+    return f"blob {digest} in {reference.repository}"
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip()

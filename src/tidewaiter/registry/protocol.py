@@ -21,10 +21,14 @@ ACCEPT = (
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
     "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1, */*;q=0.1"
 )
+CATALOG_PATH = "/v2/_catalog"
+"""Where the list of a registry's repositories starts."""
+
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _SCHEME = re.compile(rf"({_WORD})(?=[ ,]|$)")
 _PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
+_RANGE = re.compile(r"bytes=([0-9]{1,19})-")
 _LINK = re.compile(r'<([^>]*)>[^,]*;[ \t]*rel="?next"?')
 _LONGEST_MESSAGE = 200
 _MOST_ERRORS = 3
@@ -66,6 +70,10 @@ class _Tags(msgspec.Struct):
     tags: list[Annotated[str, msgspec.Meta(max_length=128)]] | None = None
 
 
+class _Catalog(msgspec.Struct):
+    repositories: list[Annotated[str, msgspec.Meta(max_length=1024)]] | None = None
+
+
 def manifest_path(reference: Reference) -> str:
     """Where the manifest is that the reference's digest, else its tag, names."""
     return f"/v2/{reference.repository}/manifests/{reference.digest or quote(reference.tag)}"
@@ -82,11 +90,11 @@ def tags_path(repository: str) -> str:
 
 
 def pull_scope(repository: str) -> str:
-    """What a token must allow.
+    """What a token must allow; "" for what is of no repository, as the catalogue: a registry says itself what that is.
 
     https://distribution.github.io/distribution/spec/auth/scope/
     """
-    return f"repository:{repository}:pull"
+    return f"repository:{repository}:pull" if repository else ""
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
@@ -167,6 +175,25 @@ def parse_tags(content: bytes, where: str) -> tuple[str, ...]:
         raise MalformedError(f"its list of tags is broken: {error}", where=where) from None
 
 
+def parse_catalog(content: bytes, where: str) -> tuple[str, ...]:
+    """The repositories of one page of a registry's catalogue. Raises MalformedError.
+
+    https://distribution.github.io/distribution/spec/api/#listing-repositories
+    """
+    try:
+        return tuple(msgspec.json.decode(content, type=_Catalog).repositories or ())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"its list of repositories is broken: {error}", where=where) from None
+
+
+def parse_digest(header: str) -> Digest | None:
+    """The digest that a `Docker-Content-Digest` header names; None where it names none."""
+    try:
+        return Digest.parse(header.strip())
+    except ValueError:
+        return None
+
+
 def next_page(link: str, address: str) -> str:
     """The address of the next page that a `Link` header names; "" for the last, and for one on another host."""
     match = _LINK.search(link)
@@ -184,6 +211,15 @@ def content_range(header: str) -> ContentRange | None:
         return None
     first, last, total = match.groups()
     return ContentRange(int(first), int(last), None if total == "*" else int(total))
+
+
+def range_start(header: str) -> int:
+    """The byte from which on a `Range` header wants all there is; 0 for any other header, which may be passed over.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.range
+    """
+    match = _RANGE.fullmatch(header.strip())
+    return int(match[1]) if match else 0
 
 
 def retry_after(header: str, now: datetime) -> float | None:

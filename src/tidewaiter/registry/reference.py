@@ -36,6 +36,21 @@ def parse_reference(text: str) -> Reference:
     return Reference(registry=registry, repository=repository, tag=tag or ("" if parsed else "latest"), digest=parsed)
 
 
+def hub_name(host: str) -> str:
+    """A registry's name in references: Docker Hub has several hosts, and one name."""
+    return DOCKER_HUB if host in _HUB_NAMES else host
+
+
+def is_registry(name: str) -> bool:
+    """Whether it is a host, with a port or without."""
+    return _REGISTRY.fullmatch(name) is not None
+
+
+def is_repository(name: str) -> bool:
+    """Whether it can be the name of a repository."""
+    return len(name) <= _LONGEST_REPOSITORY and _REPOSITORY.fullmatch(name) is not None
+
+
 def api_host(registry: str) -> str:
     """The host, with its port, that answers for a registry's name."""
     return _HUB_HOST if registry == DOCKER_HUB else registry
@@ -52,16 +67,16 @@ def _split_registry(name: str) -> tuple[str, str]:
     looks_like_host = "." in first or ":" in first or first.lower() == "localhost" or first != first.lower()
     if not slash or not looks_like_host:
         return DOCKER_HUB, name
-    return (DOCKER_HUB if first.lower() in _HUB_NAMES else first.lower()), rest
+    return hub_name(first.lower()), rest
 
 
 def _check(text: str, repository: str, tag: str | None, registry: str) -> None:
     reason = ""
-    if not _REGISTRY.fullmatch(registry):
+    if not is_registry(registry):
         reason = f"{registry[:100]!r} is no registry"
     elif repository != repository.lower():
         reason = "a repository's name is in lower case"
-    elif not _REPOSITORY.fullmatch(repository) or len(repository) > _LONGEST_REPOSITORY:
+    elif not is_repository(repository):
         reason = f"{repository[:100]!r} is no repository"
     elif tag is not None and not _TAG.fullmatch(tag):
         reason = f"{tag[:100]!r} is no tag"
