@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 LONGEST: Final = 8192
@@ -29,6 +30,8 @@ _IN_QUERY: Final = "-._~!$'()*,:@/"
 _ORIGIN_FORM: Final = re.compile(r"/[!$%&'()*+,\-./0-9:=@A-Z_a-z~]*(?:\?[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]|^{}]*)?")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DELIMITERS: Final = frozenset("/\\%;?#")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Categories of characters that nobody sees and some programs drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Target:
 
     def below(self, count: int) -> "Target":
         """The target without its first segments: `/a/b/c?d=e` below 2 is `/c?d=e`; "/" where none is left."""
-        kept = self.segments[count:]
+        kept = self.segments[count:] if any(self.segments[count:]) else ()
         return Target(segments=kept, query=self.query, path=_path(kept), query_string=self.query_string)
 
     def values(self, name: str) -> tuple[str, ...]:
@@ -94,7 +97,7 @@ def _segments(path: str) -> tuple[str, ...]:
 def _segment(raw: str) -> str:
     """A segment, decoded. What would be another path after one more decoding or normalising is refused."""
     text = _decoded(raw) if "%" in raw else raw
-    if text in {".", ".."}:
+    if text and not text.strip(". "):
         raise _refused("the path of the request has a dot segment")
     if not _DELIMITERS.isdisjoint(text):
         raise _refused("the path of the request hides a slash, backslash, percent sign, semicolon or question mark")
@@ -106,7 +109,7 @@ def _segment(raw: str) -> str:
 def _keeps_its_meaning(text: str) -> bool:
     """Whether compatibility normalisation, which some programs do, makes no delimiters or dot segments of it."""
     folded = unicodedata.normalize("NFKC", text)
-    return _DELIMITERS.isdisjoint(folded) and folded not in {".", ".."}
+    return _DELIMITERS.isdisjoint(folded) and bool(folded.strip(". "))
 
 
 def _pairs(query: str) -> tuple[tuple[str, str], ...]:
@@ -128,7 +131,7 @@ def _decoded(text: str) -> str:
         plain = unquote(text, errors="strict")
     except UnicodeDecodeError as error:
         raise _refused("the target of the request has escapes that are not UTF-8") from error
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in plain):
+    if any(unicodedata.category(character) in _UNSEEN for character in plain):
         raise _refused("the target of the request has a control character")
     return plain
 
@@ -142,4 +145,4 @@ def _query(pairs: tuple[tuple[str, str], ...]) -> str:
 
 
 def _refused(what: str, advice: str = "") -> BrokerError:
-    return BrokerError(what, advice=advice, code="malformed")
+    return BrokerError(what, advice=advice, code=Code.MALFORMED)

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from tidewaiter.broker.conditions import Condition, Part, hold
 from tidewaiter.broker.login import Login
 from tidewaiter.broker.paths import IN_SEGMENT, Target
 from tidewaiter.broker.patterns import Pattern, Token, Wild
 from tidewaiter.broker.variables import filled
+from tidewaiter.errors import UsageError
 
 ANY: Final = "ANY"
 """The method of a rule that is for all of them."""
@@ -23,7 +24,13 @@ ANY: Final = "ANY"
 BODY_CEILING: Final = 1 << 20
 """The most bytes of a body that are read to see whether a rule's conditions hold."""
 
-_WILD: Final = re.compile(r"(:[A-Za-z_][A-Za-z0-9_]*|\*+)")
+WILD: Final = re.compile(r"(:[A-Za-z_][A-Za-z0-9_]*|\*+)")
+"""What stands for others in a rule's path."""
+
+_CACHED: Final = 512
+"""The most characters of a path whose rules are remembered."""
+
+_ORIGIN: Final = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,15 @@ class Rule:
         """The rule with the values of its variables. Raises UsageError for one that is not among them."""
         where = f"rule {self.method} {self.path}"
         login = self.login.filled(variables, where=where) if self.login else None
-        return replace(self, origin=filled(self.origin, variables, where=where), login=login)
+        return replace(self, origin=self._origin(variables, where), login=login)
+
+    def _origin(self, variables: Mapping[str, str], where: str) -> str:
+        """The base URL without a slash at its end. In an error stands what was written, which holds no values."""
+        url = filled(self.origin, variables, where=where)
+        if url and not _ORIGIN.fullmatch(url):
+            advice = "It has the form http://HOST:PORT; a user name and password belong into `auth`"
+            raise UsageError(f"its origin {self.origin!r} is no base URL", where=where, advice=advice)
+        return url.rstrip("/")
 
 
 class RuleList:
@@ -81,9 +96,6 @@ class RuleList:
         return tuple(rule for rule, pattern in self._patterns if rule.method in {ANY, method} and pattern.fits(path))
 
 
-_CACHED: Final = 512  # the most characters of a path whose rules are remembered
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What may go out (`public`) and come in (`private`)."""
@@ -98,18 +110,18 @@ class Rules:
 
 def _pattern(path: str) -> Pattern:
     """A rule's path. Its own letters are written as those of the targets that it is compared with."""
-    return Pattern(token for piece in _WILD.split(path) for token in _tokens(piece))
+    return Pattern(token for piece in WILD.split(path) for token in _tokens(piece))
 
 
 def _tokens(piece: str) -> Iterable[Token]:
     if piece.startswith("*"):
         return (Wild.ANY,)
-    if _WILD.fullmatch(piece):
+    if WILD.fullmatch(piece):
         return (Wild.ONE_IN_SEGMENT, Wild.IN_SEGMENT)
-    return quote(piece, safe=IN_SEGMENT + "/%")
+    return quote(unquote(piece), safe=IN_SEGMENT + "/")
 
 
-AGENT: Final = "${CR_AGENT_URL}"
+_AGENT: Final = "${CR_AGENT_URL}"
 
 DEFAULT_RULES: Final = Rules(
     public=RuleList(
@@ -118,7 +130,7 @@ DEFAULT_RULES: Final = Rules(
         for prefix in ("", "/api")
     ),
     private=RuleList(
-        Rule(method=method, path=path, origin=AGENT)
+        Rule(method=method, path=path, origin=_AGENT)
         for method, path in (
             ("GET", "/healthcheck"),
             ("GET", "/validate-credentials"),

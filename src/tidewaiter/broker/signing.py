@@ -17,6 +17,7 @@ from typing import Final
 
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, IDEMPOTENCY, JOB
 from tidewaiter.broker.replays import Numbers
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, UsageError
 
 SIGNATURE: Final = "x-tidewaiter-signature"
@@ -67,7 +68,7 @@ class Proven:
     def check_digest(self, digest: str) -> None:
         """The same, for a body that was hashed as it came."""
         if not hmac.compare_digest(self.digest, digest):
-            raise BrokerError("the body of the request is not the one that was signed", code="unauthorized")
+            raise BrokerError("the body of the request is not the one that was signed", code=Code.UNAUTHORIZED)
 
 
 class Seal:
@@ -192,4 +193,4 @@ def _parts(claim: str) -> tuple[str, str, str, str]:
 
 
 def _refused(what: str, advice: str = "") -> BrokerError:
-    return BrokerError(what, advice=advice, code="unauthorized")
+    return BrokerError(what, advice=advice, code=Code.UNAUTHORIZED)
