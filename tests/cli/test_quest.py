@@ -235,8 +235,9 @@ def test_every_option_that_chooses_is_among_the_words_and_no_other(parse: Parse)
         "format", "output", "output_dir", "report_format", "quiet", "severity", "only_fixed", "fail_on", "db", "store",
         "workers", "limit", "sts_region",
     }  # fmt: skip
-    secret = {"external_id", "management_external_id"}
+    secret = {"external_id", "management_external_id", "broker_key"}
+    about_the_way = {"broker", "broker_patience", "broker_insecure"}
     named: set[str | Any] = set()
     for words in (("ecr", "scan"), ("ecr", "list"), ("org", "scan"), ("org", "list"), ("iam", "doctor")):
         named |= {parameter.name for parameter in parse(*words).command.params}
-    assert named == _TOLD | about_reporting | secret
+    assert named == _TOLD | about_reporting | secret | about_the_way

@@ -1,6 +1,6 @@
 """`tidewaiter ecr`: the registries of one account, or of several by their roles."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,11 @@ from tidewaiter.cli.fleet_options import (
     report_options,
 )
 from tidewaiter.cli.options import format_option, judging_options, output_options
+from tidewaiter.cli.relay_options import relay_options
 from tidewaiter.report.catalog import FLEET_FORMATS, SURVEY_FORMATS
+
+if TYPE_CHECKING:
+    from tidewaiter.cli.quest import Quest
 
 _EXAMPLES = """Examples:
 
@@ -20,6 +24,10 @@ _EXAMPLES = """Examples:
   tidewaiter ecr scan --region eu-west-1
   tidewaiter ecr scan --role-arn arn:aws:iam::111122223333:role/tidewaiter --newest 3
   tidewaiter ecr scan --accounts accounts.yaml --format json --output fleet.json
+  tidewaiter ecr scan --via shop-eu --via shop-us
+
+With --via, the agent behind a broker connection looks, in its own network; TIDEWAITER_BROKER_URL and
+TIDEWAITER_BROKER_KEY say which server is asked, and as whom.
 
 CR_ROLE_ARN, CR_EXTERNAL_ID and CR_REGION are heeded where the options are not set, unless CR_TYPE is not ecr."""
 
@@ -32,6 +40,7 @@ def command() -> None:
 @command.command("scan", short_help="Scan every image of the registries.", epilog=_EXAMPLES)
 @identity_options
 @account_options
+@relay_options
 @filter_options
 @looking_options
 @judging_options
@@ -45,14 +54,14 @@ def scan_command(context: click.Context, /, **options: Any) -> int:
     Images are pulled once: what was seen is remembered, and a run that was stopped is continued by the same command.
     """
     from tidewaiter.cli.fleet_commands import scan
-    from tidewaiter.cli.quest import accounts_quest, words_of
 
-    return scan(accounts_quest(options), words_of(context), options)
+    return scan(*_asked(context, options), options)
 
 
 @command.command("list", short_help="List what would be scanned.")
 @identity_options
 @account_options
+@relay_options
 @filter_options
 @format_option(SURVEY_FORMATS, "table")
 @output_options
@@ -64,6 +73,14 @@ def list_command(context: click.Context, /, **options: Any) -> int:
     no image.
     """
     from tidewaiter.cli.fleet_commands import survey
-    from tidewaiter.cli.quest import accounts_quest, words_of
 
-    return survey(accounts_quest(options), words_of(context), options)
+    return survey(*_asked(context, options), options)
+
+
+def _asked(context: click.Context, options: dict[str, Any]) -> "tuple[Quest, str]":
+    """Who looks for registries, and the words for it. Raises UsageError."""
+    from tidewaiter.cli.quest import accounts_quest, words_of
+    from tidewaiter.cli.relayed import relayed_quest, settled_there
+
+    quest = relayed_quest(context, options) or accounts_quest(options)
+    return quest, words_of(context, without=settled_there(options))

@@ -23,8 +23,8 @@ _STOPPED = "stopped before the end. What was looked through is kept: the same co
 def scan(quest: Quest, words: str, options: Mapping[str, Any]) -> Exit:
     """Look through all registries that are found, judge what is in them, and report.
 
-    Raises UsageError, DatabaseError and StoreError before anything is asked of AWS, and CloudError where who asks
-    cannot be told or accounts cannot be listed.
+    Raises UsageError, DatabaseError and StoreError before anything is asked of AWS, CloudError where who asks
+    cannot be told or accounts cannot be listed, and UsageError where a broker server does not know who asks.
     """
     from tidewaiter.cli.image_reports import ImageReports
     from tidewaiter.report.catalog import render_fleet
@@ -57,23 +57,23 @@ def _scanned(
 
     wishes = wishes_of(options)
     with remembering(options["store"]) as store:
-        identity = quest.identity()
-        with watched(quiet=options["quiet"]) as tally:
+        with watched(quiet=options["quiet"]) as tally, quest.begun(tally) as begun:
             number = run(
-                quest.found(tally),
+                begun.found,
                 store=store,
-                wishes=wishes,
+                wishes=begun.wishes(wishes),
                 command=words,
-                scope=f"{identity.account}: {words}",
+                scope=f"{begun.scope}: {words}",
                 watcher=tally,
                 now=_now,
+                **begun.looking,
             )
             judge_fleet(store, number, database, tally.judged)
         report = fleet_report(store, number, database, chosen.keeps)
         if apart:
             for row, each in image_reports(store, number, database, chosen.keeps):
                 apart.write(row.registry, row.repository, row.detail.digest, each)
-    return replace(report, run=replace(report.run, identity=identity))
+    return replace(report, run=replace(report.run, identity=begun.identity))
 
 
 def survey(quest: Quest, words: str, options: Mapping[str, Any]) -> Exit:
@@ -85,10 +85,11 @@ def survey(quest: Quest, words: str, options: Mapping[str, Any]) -> Exit:
 
     output = options["output"]
     check(output)
-    summary = RunSummary(id=0, command=words, started=_now(), identity=quest.identity())
-    with watched(quiet=options["quiet"]) as tally:
-        manifests = listed(quest.found(tally), filters_of(options), tally, now=_now)
+    started = _now()
+    with watched(quiet=options["quiet"]) as tally, quest.begun(tally) as begun:
+        manifests = listed(begun.found, filters_of(options), tally, now=_now)
         images = sorted(manifests, key=lambda image: (image.registry, image.repository, image.tags, image.digest))
+    summary = RunSummary(id=0, command=words, started=started, identity=begun.identity)
     report = FleetReport(run=summary, accounts=manifests.accounts, images=tuple(images))
     write(render_survey(report, options["format"], to_file=output is not None), output)
     return Exit.INCOMPLETE if lost(report) else Exit.CLEAN

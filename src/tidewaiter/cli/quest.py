@@ -1,8 +1,9 @@
 """From the options of a command to what is asked of AWS: as whom, in which accounts and regions, for which images."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import click
 from click.core import ParameterSource
@@ -16,11 +17,14 @@ if TYPE_CHECKING:  # what asks AWS is imported only where it is asked
     from tidewaiter.aws.chain import Chain
     from tidewaiter.aws.registries import Found
     from tidewaiter.aws.targets import AccountRequest, OrganizationRequest
+    from tidewaiter.fleet.documents import Documents
     from tidewaiter.fleet.filters import Filters, Wishes
+    from tidewaiter.fleet.run import Lookers
     from tidewaiter.fleet.watcher import Watcher
 
 _TOLD = frozenset(
     {
+        "via",
         "profile", "role_arn", "region", "accounts", "public",
         "organization", "management_role_arn", "member_role_name", "account", "exclude_account", "ou", "exclude_ou",
         "exclude_region", "no_management",
@@ -31,42 +35,75 @@ _TOLD = frozenset(
 """The options that say what is looked at. No other is told or kept: external IDs are secrets."""
 
 
+class Looking(TypedDict, total=False):
+    """Who looks through images, where it is not this program."""
+
+    lookers: "Lookers"
+    documents: "Documents"
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quest:
-    """Somebody who looks for registries. `hops` are the roles taken first, as far as they are the same for all."""
+class Begun:
+    """What is known of a quest when it has begun.
+
+    `identity` is who asks, None where they are several; `scope` tells runs over different things apart. `wishes` fits
+    the user's to what is decided elsewhere.
+    """
+
+    found: "Iterator[Found]"
+    identity: Identity | None
+    scope: str
+    wishes: "Callable[[Wishes], Wishes]" = lambda wishes: wishes
+    looking: Looking = field(default_factory=Looking)
+
+
+class Quest(Protocol):
+    """Somebody who looks for registries."""
+
+    def begun(self, watcher: "Watcher") -> AbstractContextManager[Begun]:
+        """Who asks, and what is found while the context is open. Raises CloudError and UsageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectQuest:
+    """Who asks AWS himself. `hops` are the roles taken first, as far as they are the same for all."""
 
     chain: "Chain"
     hops: tuple[RoleHop, ...]
     found: "Callable[[Watcher], Iterator[Found]]"
 
-    def identity(self) -> Identity:
-        """Who asks. Raises CloudError."""
+    @contextmanager
+    def begun(self, watcher: "Watcher") -> Iterator[Begun]:
+        """Who asks, and what is found while the context is open. Raises CloudError."""
         identity = self.chain.identity()
-        return replace(identity, hops=(*identity.hops, *self.hops))
+        whole = replace(identity, hops=(*identity.hops, *self.hops))
+        yield Begun(found=self.found(watcher), identity=whole, scope=identity.account)
 
 
-def accounts_quest(options: Mapping[str, Any]) -> Quest:
+def accounts_quest(options: Mapping[str, Any]) -> DirectQuest:
     """The accounts that `ecr`'s options name. Raises UsageError."""
     from tidewaiter.aws.targets import registries
 
     requests = account_requests(options)
     chain = chain_of(options)
     alone = requests[0].role_arn if len(requests) == 1 else ""
-    return Quest(
+    return DirectQuest(
         chain=chain,
         hops=(RoleHop(role_arn=alone),) if alone else (),
         found=lambda watcher: registries(chain, requests, public=options["public"], progress=watcher),
     )
 
 
-def organization_quest(options: Mapping[str, Any]) -> Quest:
+def organization_quest(options: Mapping[str, Any]) -> DirectQuest:
     """The organization that `org`'s options name. Raises UsageError."""
     from tidewaiter.aws.targets import organization
 
     request = organization_request(options)
     chain = chain_of(options)
     role = request.management_role_arn
-    return Quest(
+    return DirectQuest(
         chain=chain,
         hops=(RoleHop(role_arn=role),) if role else (),
         found=lambda watcher: organization(chain, request, public=options["public"], progress=watcher),
@@ -166,17 +203,18 @@ def wishes_of(options: Mapping[str, Any]) -> "Wishes":
     )
 
 
-def words_of(context: click.Context) -> str:
+def words_of(context: click.Context, *, without: Collection[str] = ()) -> str:
     """The command with what it looks at, as a shell takes it: no secret, and nothing about where the report goes.
 
-    Options are told wherever they were set, in the environment and the settings too.
+    Options are told wherever they were set, in the environment and the settings too; but `without` those that mean
+    nothing now.
     """
     import shlex
 
     words = context.command_path.split()
     for parameter in context.command.params:
         name = parameter.name or ""
-        if name in _TOLD and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if name in _TOLD and name not in without and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             words += _spelled(parameter.opts[0], context.params[name])
     return shlex.join(words)
 

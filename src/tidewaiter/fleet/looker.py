@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,10 @@ from tidewaiter.scan.failures import failure
 from tidewaiter.scan.shelf import LayerShelf
 
 _THREADS = 16  # they wait for AWS and for the store
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +60,14 @@ class Looked:
     """What came of an image: its inventory, or why there is none.
 
     `layers_read` and `bytes_pulled` (stored bytes of layers) count what was read on behalf of this image: a layer that
-    several images wait for counts for one of them.
+    several images wait for counts for one of them. `kept` is called once the store has it; it must be quick.
     """
 
     inventory: Inventory | None = None
     failure: Gap | None = None
     layers_read: int = 0
     bytes_pulled: int = 0
+    kept: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 
 
 class Looker:

@@ -142,6 +142,7 @@ class Images:
         end = _end(looked)
         for waiting in self._over(image.digest, end):
             waiting.told(end)
+        looked.kept()
 
     def _over(self, digest: Digest, end: End) -> Sequence[_Waiting]:
         """Who is told this end: after a failure that another place may not have, only who pulled from there."""

@@ -1,0 +1,108 @@
+"""Lines of JSON from an agent: read under ceilings, typed, and checked before anybody relies on them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import msgspec
+
+from tidewaiter.broker.messages import (
+    AtRegistry,
+    DocumentLine,
+    End,
+    ImageLine,
+    Line,
+    RepositoryLine,
+    TagLine,
+    Trouble,
+)
+from tidewaiter.broker.wire import Code
+from tidewaiter.errors import BrokerError
+from tidewaiter.model.cloud import Registry
+from tidewaiter.model.image import Digest
+
+_T = TypeVar("_T")
+_LONGEST = 8 << 20  # bytes of a line: an index of a thousand manifests has less than one MiB
+_MOST = 2_000_000  # lines of one answer
+_ADVICE = "Server, client, agent and platform should be of one version."
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{0,252}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._\-]{1,255})?")
+_REPOSITORY = re.compile(r"(?=.{1,512}\Z)[A-Za-z0-9][A-Za-z0-9._\-]*(?:/[A-Za-z0-9_][A-Za-z0-9._\-]*)*")
+_DECODER = msgspec.json.Decoder(Line)
+
+
+def lines(chunks: Iterable[bytes], where: str) -> Iterator[Line]:
+    """The lines up to the end, which is none of them.
+
+    Raises BrokerError for lines that are not as agreed, and (lost) for those that stop without an end; CloudError for
+    trouble of the agent's.
+    """
+    for number, line in enumerate(_split(chunks, where)):
+        match read := _decoded(line, where):
+            case End():
+                return
+            case Trouble():
+                raise read.error()
+        if number >= _MOST:
+            raise BrokerError(f"an answer has more than {_MOST} lines", where=where, code=Code.TOO_LARGE)
+        yield read
+    raise BrokerError("an answer stopped before its end", where=where, code=Code.LOST, retry=True)
+
+
+def only(found: Iterable[Line], kind: type[_T], where: str) -> Iterator[_T]:
+    """The lines, all of which are to be of this kind. Raises BrokerError for another."""
+    for line in found:
+        if not isinstance(line, kind):
+            raise _malformed(f"a line of another kind came: {type(line).__name__}", where)
+        yield line
+
+
+def _split(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
+    rest = bytearray()
+    for chunk in chunks:
+        rest += chunk
+        if b"\n" in chunk:
+            *whole, last = bytes(rest).split(b"\n")
+            yield from filter(None, whole)
+            rest = bytearray(last)
+        if len(rest) > _LONGEST:
+            raise BrokerError(f"a line has more than {_LONGEST} bytes", where=where, code=Code.TOO_LARGE)
+    if rest.strip():
+        yield bytes(rest)
+
+
+def _decoded(line: bytes, where: str) -> Line:
+    try:
+        read: Line = _DECODER.decode(line)
+        _check(read)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _malformed(f"a line is not as agreed: {error}", where) from None
+    return read
+
+
+def _check(line: Line) -> None:
+    """Raises ValueError for names and digests that are none."""
+    match line:
+        case AtRegistry(registry=registry):
+            _check_registry(registry)
+        case RepositoryLine(name=name) if not _REPOSITORY.fullmatch(name):
+            raise ValueError(f"not the name of a repository: {name[:100]!r}")
+        case TagLine(digest=digest):
+            _check_digests([digest])
+        case ImageLine(detail=detail):
+            _check_digests([detail.digest, *filter(None, [detail.subject])])
+        case DocumentLine(digest=digest, children=children):
+            _check_digests([digest, *(child.digest for child in children)])
+
+
+def _check_registry(registry: Registry) -> None:
+    if not _HOST.fullmatch(registry.host):
+        raise ValueError(f"not the host of a registry: {registry.host[:100]!r}")
+
+
+def _check_digests(digests: Iterable[Digest]) -> None:
+    for digest in digests:
+        Digest.parse(str(digest))
+
+
+def _malformed(what: str, where: str) -> BrokerError:
+    return BrokerError(what, where=where, advice=_ADVICE, code=Code.MALFORMED)

@@ -1,0 +1,97 @@
+"""A registry that only the agent behind a connection enters: listed through the relay, and never pulled from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+from tidewaiter.broker.messages import DocumentLine, ImageLine, Line, RepositoryLine
+from tidewaiter.broker.platform.api import BrokerApi
+from tidewaiter.broker.platform.lines import lines, only
+from tidewaiter.broker.platform.reach import Reach, as_cloud_error
+from tidewaiter.errors import BrokerError, CloudError
+from tidewaiter.model.cloud import Authorization, Download, ImageDetail, ManifestAnswer, Registry
+from tidewaiter.model.image import Digest
+
+_T = TypeVar("_T", bound=Line)
+_LISTING = 1800.0  # seconds for all of a listing
+_DOCUMENTS = 300.0
+_AT_ONCE = 50
+"""Manifests that an agent is asked for together."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedRegistry:
+    """`aws.registries.RegistryApi` over a connection. What is not listed stays where it is: nothing is downloaded.
+
+    A listing is read to its end before the first of it is given: it would not wait for hours.
+    """
+
+    registry: Registry
+    connection: str
+    api: BrokerApi
+    reach: Reach
+
+    def repositories(self) -> Iterator[str]:
+        """The names of all repositories. Raises CloudError, behind those that came before it broke off."""
+        for line in self._listed("/list", (), RepositoryLine):
+            yield line.name
+
+    def images(self, repository: str) -> Iterator[ImageDetail]:
+        """All manifests of a repository, under the same terms."""
+        for line in self._listed(f"/list-with-metadata/{repository}", (), ImageLine):
+            yield line.detail
+
+    def documents(self, repository: str, digests: Sequence[Digest]) -> Iterator[DocumentLine]:
+        """What these manifests are, any number of them. Raises CloudError."""
+        for at in range(0, len(digests), _AT_ONCE):
+            asked = [("digest", str(digest)) for digest in digests[at : at + _AT_ONCE]]
+            yield from self._listed(f"/image-metadata/{repository}", asked, DocumentLine, within=_DOCUMENTS)
+
+    def resolve(self, repository: str, tag: str) -> Digest:
+        """The manifest that a tag names now, by the listing."""
+        for detail in self.images(repository):
+            if tag in detail.tags:
+                return detail.digest
+        raise CloudError(f"there is no tag {tag!r}", where=f"{self.registry.host}/{repository}", code="ImageNotFound")
+
+    def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:  # noqa: ARG002 - the seam's
+        """Raises CloudError: manifests are read by the agent."""
+        self._stays(repository)
+
+    def download(self, repository: str, digest: Digest) -> Download:  # noqa: ARG002 - the seam's
+        """Raises CloudError: blobs are read by the agent."""
+        self._stays(repository)
+
+    def authorization(self) -> Authorization:
+        """Raises CloudError: nobody logs in from here."""
+        self._stays("")
+
+    def _listed(
+        self, path: str, parameters: Sequence[tuple[str, str]], kind: type[_T], *, within: float = _LISTING
+    ) -> Iterator[_T]:
+        whole = (*parameters, ("registry", self.registry.host))
+        got: list[_T] = []
+
+        def ask() -> None:
+            got.clear()
+            with self.api.asked(self.connection, path, whole, deadline=within) as answer:
+                answer.check()
+                got.extend(only(lines(answer.chunks(), self._where), kind, self._where))
+
+        try:
+            self.reach.answered(ask)
+        except BrokerError as error:
+            yield from got
+            raise as_cloud_error(error) from error
+        except CloudError:
+            yield from got
+            raise
+        yield from got
+
+    @property
+    def _where(self) -> str:
+        return f"connection {self.connection}"
+
+    def _stays(self, repository: str) -> NoReturn:
+        where = f"{self.registry.host}/{repository}".rstrip("/")
+        raise CloudError("what it holds is read by the agent alone, and does not come here", where=where)

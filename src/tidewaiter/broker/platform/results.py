@@ -1,0 +1,83 @@
+"""What came of a job, read from the bytes that an agent delivered: under ceilings, and held against what was asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+import zstandard
+
+from tidewaiter.broker.messages import Result
+from tidewaiter.errors import LimitError, MalformedError
+from tidewaiter.inventory.encoding import decode_inventory
+from tidewaiter.model.image import Digest
+from tidewaiter.model.package import Inventory
+
+STORED_MOST = 256 << 20
+"""The most bytes of a result as it is delivered."""
+
+UNPACKED_MOST = 512 << 20
+"""The most bytes that its inventory may unpack to."""
+
+_HEAD_MOST = 1 << 20
+_VERSION_BYTES = 2  # before the zstd frame, as inventory/encoding.py writes it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A result with its inventory, where it has one."""
+
+    result: Result
+    inventory: Inventory | None = None
+
+
+def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest) -> Told:
+    """The result of this job, which was to look through the image of this digest.
+
+    Raises MalformedError for what is none, or is another one's, and LimitError for one beyond the ceilings.
+    """
+    head, packed = _parted(_bounded(chunks))
+    try:
+        result = msgspec.json.decode(head, type=Result)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise MalformedError(f"its result is not as agreed: {error}") from None
+    if result.job != job or result.digest != digest:
+        raise MalformedError("its result is that of another job")
+    if len(packed) != result.size:
+        raise MalformedError(f"its result has {len(packed)} bytes of an inventory, and {result.size} were promised")
+    if bool(packed) is (result.failure is not None):
+        raise MalformedError("its result holds neither an inventory nor a failure, or both")
+    return Told(result=result, inventory=_inventory(packed, digest) if packed else None)
+
+
+def _bounded(chunks: Iterable[bytes]) -> bytes:
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk
+        if len(content) > STORED_MOST:
+            raise _too_large(f"its result has more than {STORED_MOST} bytes")
+    return bytes(content)
+
+
+def _parted(content: bytes) -> tuple[bytes, memoryview]:
+    end = content.find(b"\n", 0, _HEAD_MOST)
+    if end < 0:
+        raise MalformedError("its result does not begin with a line of JSON")
+    return content[:end], memoryview(content)[end + 1 :]
+
+
+def _inventory(packed: memoryview, digest: Digest) -> Inventory:
+    """Raises MalformedError, and LimitError before anything of what is too large is unpacked."""
+    try:
+        size = zstandard.get_frame_parameters(packed[_VERSION_BYTES:]).content_size
+    except (zstandard.ZstdError, ValueError) as error:
+        raise MalformedError(f"its inventory cannot be unpacked: {error}") from None
+    if size in (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR) or size > UNPACKED_MOST:
+        raise _too_large(f"its inventory unpacks to more than {UNPACKED_MOST} bytes")
+    inventory = decode_inventory(bytes(packed))
+    if inventory.image.digest != digest:
+        raise MalformedError(f"its inventory is that of {inventory.image.digest}")
+    return inventory
+
+
+def _too_large(what: str) -> LimitError:
+    return LimitError(what, limit="result_bytes", advice="It lists more than the platform takes in")
