@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from tidewaiter.broker.carrier import Carrier
 from tidewaiter.broker.wire import Code
@@ -12,11 +13,16 @@ _POSTED_MOST = 4096
 
 
 class Outbox:
-    """Sends frames over a carrier. A stream has one frame of a body waiting at most, so that first come is fair."""
+    """Sends frames over a carrier. A stream has one frame of a body waiting at most, so that first come is fair.
 
-    def __init__(self, carrier: Carrier) -> None:
+    `jammed` is called when more control frames wait than can be for any good reason.
+    """
+
+    def __init__(self, carrier: Carrier, jammed: Callable[[], None]) -> None:
         self._carrier = carrier
+        self._jammed = jammed
         self._busy = False
+        self._ended = False
         self._posted: deque[bytes] = deque()
         self._turns: deque[asyncio.Future[None]] = deque()
         self._wanted = asyncio.Event()
@@ -27,14 +33,18 @@ class Outbox:
             await self._turn()
         self._busy = True
         try:
+            self._check()
             await self._carrier.send(frame)
         finally:
             self._pass_on()
 
     def post(self, frame: bytes) -> None:
         """Has a control frame sent before any body that waits; never waits itself."""
+        if self._ended:
+            return
         if len(self._posted) >= _POSTED_MOST:
-            raise BrokerError("the other side of the tunnel does not read", code=Code.LOST, retry=True)
+            self._jammed()
+            return
         self._posted.append(frame)
         if not self._busy:
             self._busy = True
@@ -50,10 +60,20 @@ class Outbox:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._posted:
-                await self._carrier.send(self._posted[0])
-                self._posted.popleft()
+            await self.flush()
             self._pass_on()
+
+    async def flush(self) -> None:
+        """Sends what is posted, out of turn: for `run`, and for the end when nobody else sends."""
+        while self._posted:
+            await self._carrier.send(self._posted[0])
+            self._posted.popleft()
+
+    def end(self) -> None:
+        """Nothing goes out any more: whoever waits for its turn gets BrokerError (lost)."""
+        self._ended = True
+        self._posted.clear()
+        self._pass_on()
 
     async def _turn(self) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -61,9 +81,13 @@ class Outbox:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._pass_on()
+            if not turn.cancelled():
+                self._pass_on()  # the turn had come, but whose it was is gone
             raise
+
+    def _check(self) -> None:
+        if self._ended:
+            raise BrokerError("the tunnel has ended", code=Code.LOST, retry=True)
 
     def _pass_on(self) -> None:
         if self._posted:

@@ -2,59 +2,91 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
-from tidewaiter.broker.wire import FIRST_CREDIT, Code
+from tidewaiter.broker import wire
+from tidewaiter.broker.outbox import Outbox
+from tidewaiter.broker.wire import CHUNK, FIRST_CREDIT, Code
 from tidewaiter.errors import BrokerError
 
 
-class Body(AsyncIterator[bytes]):
-    """A body that comes in, in chunks, as fast as it is read. Iterate it once.
+class Room:
+    """The memory that all bodies of a tunnel share beyond their first credit, in bytes."""
 
-    Iteration raises BrokerError where the body broke off.
+    __slots__ = ("_left",)
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, wanted: int) -> int:
+        """As much of what is wanted as there is."""
+        taken = min(wanted, self._left)
+        self._left -= taken
+        return taken
+
+    def give_back(self, size: int) -> None:
+        """What was taken is free again."""
+        self._left += size
+
+
+class Body(AsyncIterator[bytes]):
+    """A body that comes in, in chunks, as fast as it is read. Iterate it once, in one task.
+
+    Iteration raises BrokerError where the body broke off. `window`: how many bytes may be on their way once it is being
+    read, as far as there is room.
     """
 
-    __slots__ = ("_chunks", "_credit", "_error", "_finished", "_grant", "_held", "_low", "_waiter", "_window")
+    __slots__ = (
+        "_chunks",
+        "_credit",
+        "_error",
+        "_extra",
+        "_held",
+        "_number",
+        "_outbox",
+        "_room",
+        "_waiter",
+        "_window",
+        "over",
+    )
 
-    def __init__(self, grant: Callable[[int], None], window: int) -> None:
-        self._grant = grant
-        self._window = max(window, FIRST_CREDIT)
+    def __init__(self, number: int, outbox: Outbox, room: Room, window: int) -> None:
+        self._number = number
+        self._outbox = outbox
+        self._room = room
+        self._window = window
+        self._extra = -1
         self._credit = FIRST_CREDIT
-        self._low = FIRST_CREDIT // 2
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        self._finished = False
-        self._error: BrokerError | None = None
+        self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self.over = False
 
     @property
     def whole(self) -> bytes | None:
-        """All of the body, where all of it is here and came in one piece; it can still be iterated."""
-        if self._finished and self._error is None and len(self._chunks) <= 1:
+        """All of the body, where all of it is here in one piece. It can still be iterated."""
+        if self.over and self._error is None and len(self._chunks) <= 1:
             return self._chunks[0] if self._chunks else b""
         return None
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more can come."""
-        return self._finished
 
     def feed(self, chunk: bytes, *, last: bool) -> None:
         """Takes what came. Raises BrokerError (malformed) where more came than was asked for."""
         self._credit -= len(chunk)
-        if self._finished or self._credit < 0:
+        if self.over or self._credit < 0:
             raise BrokerError("the tunnel carried more of a body than was asked for", code=Code.MALFORMED)
         if chunk:
             self._chunks.append(chunk)
             self._held += len(chunk)
-        self._finished = last
+        self.over = last
         self._wake()
 
-    def fail(self, error: BrokerError) -> None:
-        """Ends the body with an error; what was not read yet is dropped."""
-        self._finished = True
+    def fail(self, error: Exception) -> None:
+        """Ends the body with an error, where it has not ended. What was not read yet is dropped."""
+        self.over = True
         self._error = error
         self._chunks.clear()
+        self._give_back()
         self._wake()
 
     def __aiter__(self) -> "Body":
@@ -64,34 +96,43 @@ class Body(AsyncIterator[bytes]):
         while not self._chunks:
             if self._error is not None:
                 raise self._error
-            if self._finished:
+            if self.over:
+                self._give_back()
                 raise StopAsyncIteration
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         chunk = self._chunks.popleft()
         self._held -= len(chunk)
-        if self._credit < self._low and not self._finished:
+        if not self.over and self._credit < (FIRST_CREDIT + max(self._extra, 0)) // 2:
             self._ask_for_more()
         return chunk
 
     def _ask_for_more(self) -> None:
-        more = self._window - self._held - self._credit
+        if self._extra < 0:
+            self._extra = self._room.take(max(self._window - FIRST_CREDIT, 0))
+        more = FIRST_CREDIT + self._extra - self._held - self._credit
         if more > 0:
-            self._low = self._window // 2
             self._credit += more
-            self._grant(more)
+            self._outbox.post(wire.encode_credit(self._number, more))
+
+    def _give_back(self) -> None:
+        if self._extra > 0:
+            self._room.give_back(self._extra)
+        self._extra = 0
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 
-class Allowance:
-    """How much of a body the other side will still take."""
+class Sending:
+    """A body that goes out: as much of it as the other side will take."""
 
-    __slots__ = ("_left", "_waiter")
+    __slots__ = ("_left", "_number", "_outbox", "_waiter")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int, outbox: Outbox) -> None:
+        self._number = number
+        self._outbox = outbox
         self._left = FIRST_CREDIT
         self._waiter: asyncio.Future[None] | None = None
 
@@ -101,14 +142,36 @@ class Allowance:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def take(self, most: int) -> int:
-        """Uses some of what is left, 0 where nothing is."""
-        size = min(most, self._left)
-        self._left -= size
-        return size
+    async def send(self, body: bytes | AsyncIterator[bytes]) -> None:
+        """Sends a body to its end and closes it. Raises BrokerError (lost), and what the body's iterator raises."""
+        if isinstance(body, bytes):
+            await self._send_chunk(body, last=True)
+            return
+        try:
+            async for chunk in body:
+                await self._send_chunk(chunk, last=False)
+        finally:
+            await close(body)
+        await self._outbox.send(wire.encode_data(self._number, b"", last=True))
 
-    async def more(self) -> None:
-        """Waits until something is left."""
-        while self._left <= 0:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+    async def _send_chunk(self, chunk: bytes, *, last: bool) -> None:
+        rest = memoryview(chunk)
+        while rest:
+            size = min(len(rest), CHUNK, self._left)
+            if size <= 0:
+                await self._more()
+                continue
+            self._left -= size
+            ends = last and size == len(rest)
+            await self._outbox.send(wire.encode_data(self._number, rest[:size], last=ends))
+            rest = rest[size:]
+
+    async def _more(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+
+async def close(body: object) -> None:
+    """Closes a body where it can be closed: a generator's `finally` runs now, not some time."""
+    if (aclose := getattr(body, "aclose", None)) is not None:
+        await aclose()

@@ -10,6 +10,7 @@ of a body before it is asked for more with CREDIT. Bodies that fit stand in one 
 
 from enum import IntEnum, StrEnum
 from struct import Struct as Packing
+from struct import error as PackingError  # noqa: N812 as it is named where it is made
 
 import msgspec
 
@@ -30,6 +31,7 @@ WORDS_MOST = 2000
 FRAME_MOST = CHUNK + HEAD_MOST + 64
 """The most bytes of a frame: what a carrier has to let through, and no more."""
 
+_STATUS = range(200, 600)
 _PREFIX = Packing(">BBQ")
 _HEADED = Packing(">BBQI")
 _CREDIT = Packing(">BBQI")
@@ -90,13 +92,17 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """A request's head: `target` is the canonical path and query, `deadline` the seconds that are left for all of it."""
+    """A request's head: `target` is the canonical path and query, `deadline` the seconds left for all of it."""
 
     method: str
     target: str
     connection: str
     headers: tuple[tuple[str, str], ...]
     deadline: float
+
+    def __repr__(self) -> str:
+        path = self.target.partition("?")[0]
+        return f"Request({self.method!r}, {path!r}, connection={self.connection!r}, deadline={self.deadline})"
 
 
 class ReplyHead(msgspec.Struct, frozen=True, array_like=True):
@@ -161,6 +167,11 @@ class Reset(msgspec.Struct, frozen=True, array_like=True):
     code: str
     what: str
     advice: str = ""
+    retry: bool = False
+
+    def error(self) -> BrokerError:
+        """The error that ended it."""
+        return BrokerError(self.what, advice=self.advice, retry=self.retry, code=self.code)
 
 
 class ResetAt(msgspec.Struct, frozen=True):
@@ -185,13 +196,15 @@ class Pong(msgspec.Struct, frozen=True):
 Frame = Opened | Replied | Data | Credit | ResetAt | Ping | Pong | Hello | Welcome | Dropped | GoingAway
 
 _ENCODER = msgspec.msgpack.Encoder()
-_HELLO = msgspec.msgpack.Decoder(Hello)
-_WELCOME = msgspec.msgpack.Decoder(Welcome)
 _REQUEST = msgspec.msgpack.Decoder(Request)
 _REPLY = msgspec.msgpack.Decoder(ReplyHead)
 _RESET = msgspec.msgpack.Decoder(Reset)
-_DROPPED = msgspec.msgpack.Decoder(Dropped)
-_GOING_AWAY = msgspec.msgpack.Decoder(GoingAway)
+_OF_THE_TUNNEL: dict[int, msgspec.msgpack.Decoder[Hello | Welcome | Dropped | GoingAway]] = {
+    Kind.HELLO: msgspec.msgpack.Decoder(Hello),
+    Kind.WELCOME: msgspec.msgpack.Decoder(Welcome),
+    Kind.DROPPED: msgspec.msgpack.Decoder(Dropped),
+    Kind.GOING_AWAY: msgspec.msgpack.Decoder(GoingAway),
+}
 
 
 def encode_hello(hello: Hello) -> bytes:
@@ -205,14 +218,14 @@ def encode_welcome(welcome: Welcome) -> bytes:
 
 
 def encode_request(stream: int, request: Request, chunk: bytes | memoryview = b"", *, last: bool) -> bytes:
-    """The frame that opens a stream. Raises BrokerError (too-large)."""
-    head = _head(request)
+    """The frame that opens a stream. Raises BrokerError (too-large, malformed)."""
+    head = _head(_checked_request(request))
     return b"".join((_HEADED.pack(Kind.REQUEST, last, stream, len(head)), head, chunk))
 
 
 def encode_reply(stream: int, reply: ReplyHead, chunk: bytes | memoryview = b"", *, last: bool) -> bytes:
-    """The frame that begins a reply. Raises BrokerError (too-large)."""
-    head = _head(reply)
+    """The frame that begins a reply. Raises BrokerError (too-large, malformed)."""
+    head = _head(_checked_reply(reply))
     return b"".join((_HEADED.pack(Kind.REPLY, last, stream, len(head)), head, chunk))
 
 
@@ -228,7 +241,7 @@ def encode_credit(stream: int, size: int) -> bytes:
 
 def encode_reset(stream: int, error: BrokerError) -> bytes:
     """The frame that ends a stream with an error; its words are cut at a fixed length."""
-    reset = Reset(error.code, error.what[:WORDS_MOST], error.advice[:WORDS_MOST])
+    reset = Reset(error.code, error.what[:WORDS_MOST], error.advice[:WORDS_MOST], error.retry)
     return _PREFIX.pack(Kind.RESET, 0, stream) + _ENCODER.encode(reset)
 
 
@@ -255,12 +268,10 @@ def decode(frame: bytes) -> Frame:
     try:
         kind, flags, stream = _PREFIX.unpack_from(frame)
         return _decode(kind, flags, stream, frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise _malformed(str(error)) from error
-    except Exception as error:
-        if type(error).__module__ == "struct":
-            raise _malformed("a frame that is cut short") from error
-        raise
+    except PackingError:
+        raise _malformed(f"a frame of {len(frame)} bytes, cut short or too long") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _malformed(f"a head that is none: {error}") from None
 
 
 def _decode(kind: int, flags: int, stream: int, frame: bytes) -> Frame:
@@ -287,14 +298,8 @@ def _decode_rare(kind: int, stream: int, frame: bytes) -> Frame:
             return Pong(_MARK.unpack(frame)[3])
         case Kind.RESET:
             return ResetAt(stream, _RESET.decode(_rest(frame)))
-        case Kind.HELLO:
-            return _HELLO.decode(_rest(frame))
-        case Kind.WELCOME:
-            return _WELCOME.decode(_rest(frame))
-        case Kind.DROPPED:
-            return _DROPPED.decode(_rest(frame))
-        case Kind.GOING_AWAY:
-            return _GOING_AWAY.decode(_rest(frame))
+        case _ if (decoder := _OF_THE_TUNNEL.get(kind)) is not None:
+            return decoder.decode(_rest(frame))
         case _:
             raise _malformed(f"a frame of an unknown kind, {kind}")
 
@@ -340,7 +345,7 @@ def _checked_request(request: Request) -> Request:
 
 def _checked_reply(reply: ReplyHead) -> ReplyHead:
     _check_headers(reply.headers)
-    if not 200 <= reply.status <= 599:
+    if reply.status not in _STATUS:
         raise _malformed(f"a reply with status {reply.status}")
     return reply
 
