@@ -1,0 +1,73 @@
+"""The truth about an agent: whether it works at all, and whether a connection's credentials open its registries."""
+
+import os
+from functools import partial
+
+import msgspec
+from aiohttp import web
+
+import tidewaiter
+from tidewaiter.broker.agent.answers import document
+from tidewaiter.broker.agent.entrances import Entrance, failed_probe
+from tidewaiter.broker.agent.jobs import Counts
+from tidewaiter.broker.agent.reception import Asked, Reception
+from tidewaiter.broker.agent.redaction import redacted
+from tidewaiter.broker.messages import Probe, SystemCheck
+from tidewaiter.errors import TidewaiterError
+
+_BROKEN = 503
+
+
+class Healthy(msgspec.Struct, frozen=True):
+    """Whether the agent works; if not, `trouble` says why."""
+
+    ok: bool
+    version: str
+    trouble: str
+    jobs: Counts
+
+
+async def healthcheck(reception: Reception, asked: Asked) -> web.StreamResponse:  # noqa: ARG001 - as all answers
+    """Whether the agent works: its folder can be written, and has room. Asks nothing of AWS."""
+    counts = reception.jobs.counts()
+    trouble = _folder(reception.settings.folder)
+    if counts.spool_full:
+        trouble = trouble or "no room is left for results until some are delivered"
+    told = Healthy(ok=not trouble, version=tidewaiter.__version__, trouble=trouble, jobs=counts)
+    return document(told, status=_BROKEN if trouble else 200)
+
+
+async def systemcheck(reception: Reception, asked: Asked) -> web.StreamResponse:
+    """What works of all that a scan needs: the role is really taken, the registries are really listed.
+
+    Without credentials, what can be told of the agent by itself.
+    """
+    entrance = reception.entrance_of(asked)
+    tried = await reception.ask(asked, partial(_tried, reception, entrance))
+    checks = redacted((_own(reception), *tried), asked.redact)
+    ok = all(check.ok for check in checks)
+    return document(SystemCheck(ok=ok, checks=checks), status=200 if ok else _BROKEN)
+
+
+def _own(reception: Reception) -> Probe:
+    trouble = _folder(reception.settings.folder)
+    full = reception.jobs.counts().spool_full
+    detail = trouble or ("no room is left for results until some are delivered" if full else "it takes jobs")
+    return Probe(name="agent", ok=not trouble and not full, detail=detail)
+
+
+def _tried(reception: Reception, entrance: Entrance | None) -> list[Probe]:
+    checks: list[Probe] = []
+    try:
+        if entrance is None:
+            checks.append(Probe(name="identity", ok=True, detail=f"it is {reception.entrances.base().identity().arn}"))
+        else:
+            checks.extend(entrance.probes())
+    except TidewaiterError as error:
+        checks.append(failed_probe("identity" if not checks else "registries", error))
+    return checks
+
+
+def _folder(path: str) -> str:
+    """What is wrong with the agent's folder; "" if nothing is."""
+    return "" if os.access(path, os.W_OK | os.X_OK) else f"the folder {path} cannot be written"

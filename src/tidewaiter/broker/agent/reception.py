@@ -1,0 +1,115 @@
+"""What all answers of an agent stand on: who asks, as which connection, until when, and threads to ask AWS in."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiohttp import web
+
+from tidewaiter.broker.agent.desks import Desks
+from tidewaiter.broker.agent.entrances import Entrance, Entrances
+from tidewaiter.broker.agent.jobs import Jobs
+from tidewaiter.broker.agent.redaction import Redact
+from tidewaiter.broker.agent.settings import AgentSettings
+from tidewaiter.broker.credentials import decode
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, AgentInfo
+from tidewaiter.broker.paths import Target
+from tidewaiter.errors import BrokerError
+
+_T = TypeVar("_T")
+
+DEFAULT_DEADLINE = 60.0
+LONGEST_DEADLINE = 3600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A request, read. `rest` is what stands at its path's variable end: a repository or a job.
+
+    `connection` is "" where the client in front knows of none. `proven` tells that who asks has shown to know the
+    secret. `ends` is a moment of the loop's clock. `redact` takes out the connection's secrets, once it is entered.
+    """
+
+    request: web.Request
+    target: Target
+    rest: str
+    connection: str
+    callback: str
+    proven: bool
+    ends: float
+    redact: Redact = str
+
+    def value(self, name: str, *, default: str = "") -> str:
+        """The value of a parameter. Raises BrokerError for one that comes twice: nobody knows which one counts."""
+        values = self.target.values(name)
+        if len(values) > 1:
+            raise BrokerError(f"the parameter {name} is given more than once", code="malformed")
+        return values[0] if values else default
+
+
+class Reception:
+    """What answers are made with. `info` says who looks."""
+
+    def __init__(
+        self, settings: AgentSettings, *, info: AgentInfo, entrances: Entrances, desks: Desks, jobs: Jobs
+    ) -> None:
+        self.settings = settings
+        self.info = info
+        self.entrances = entrances
+        self.desks = desks
+        self.jobs = jobs
+
+    def asked(self, request: web.Request, target: Target, rest: str, *, proven: bool) -> Asked:
+        """What is asked. Raises BrokerError for headers that nobody can mean."""
+        seconds = _seconds(request.headers)
+        return Asked(
+            request=request,
+            target=target,
+            rest=rest,
+            connection=request.headers.get(CONNECTION, ""),
+            callback=request.headers.get(CALLBACK, "") or self.settings.callback,
+            proven=proven,
+            ends=asyncio.get_running_loop().time() + seconds,
+        )
+
+    def enter(self, asked: Asked) -> Entrance:
+        """The way into the registries of the request's connection. Raises BrokerError where it has no credentials."""
+        entrance = self.entrance_of(asked)
+        if entrance is None:
+            advice = f"The broker client fills them into the header {CREDENTIALS}, where the platform asks for it."
+            raise BrokerError("the request carries no credentials", advice=advice, code="malformed")
+        return entrance
+
+    def entrance_of(self, asked: Asked) -> Entrance | None:
+        """The same, None for a request without credentials. Raises BrokerError, UsageError for impossible ones."""
+        value = asked.request.headers.get(CREDENTIALS, "")
+        if not value:
+            return None
+        entrance = self.entrances.enter(asked.connection, decode(value))
+        asked.redact = entrance.redact
+        return entrance
+
+    async def ask(self, asked: Asked, work: Callable[[], _T]) -> _T:
+        """What `work`, which may block, returns or raises. Raises BrokerError at the request's deadline."""
+        try:
+            async with asyncio.timeout_at(asked.ends):
+                return await self.desks.call(work)
+        except TimeoutError:
+            raise deadline_over() from None
+
+
+def deadline_over() -> BrokerError:
+    """The time for a request is over."""
+    return BrokerError("it took longer than the request may take", advice="Ask again.", retry=True, code="deadline")
+
+
+def _seconds(headers: Mapping[str, str]) -> float:
+    text = headers.get(DEADLINE, "")
+    try:
+        seconds = float(text) if text else DEFAULT_DEADLINE
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BrokerError(f"the header {DEADLINE} is no number of seconds", code="malformed")
+    return min(seconds, LONGEST_DEADLINE)

@@ -1,0 +1,95 @@
+"""Jobs over HTTP: an image to be looked through, how far that is, and that it is not wanted any more."""
+
+import asyncio
+import uuid
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from tidewaiter.broker.agent.answers import document
+from tidewaiter.broker.agent.jobs import Wanted
+from tidewaiter.broker.agent.lists import digest_of
+from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
+from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
+from tidewaiter.broker.tls import is_loopback
+from tidewaiter.errors import BrokerError
+
+_LONGEST_KEY = 200
+
+
+async def scan(reception: Reception, asked: Asked) -> web.StreamResponse:
+    """Take an image to look through, and say which job that is. The same key names the same job."""
+    entrance = reception.enter(asked)
+    image = await _image(asked)
+    callback = _callback(reception, asked)
+    key = _key(asked)
+    api = await reception.ask(asked, lambda: entrance.registry(image.registry))
+    wanted = Wanted(image=image, api=api, connection=asked.connection, callback=callback, redact=entrance.redact)
+    return document(await reception.jobs.submit(key, wanted), status=202)
+
+
+async def progress(reception: Reception, asked: Asked) -> web.StreamResponse:
+    """How far a job of this connection is."""
+    return document(_known(reception.jobs.state(asked.connection, asked.rest)))
+
+
+async def cancel(reception: Reception, asked: Asked) -> web.StreamResponse:
+    """Do a job of this connection no more; its result, if there is one, goes."""
+    return document(_known(await reception.jobs.cancel(asked.connection, asked.rest)))
+
+
+def _known(job: Job | None) -> Job:
+    if job is None:
+        advice = "It was never taken, or is over long ago: post the scan again."
+        raise BrokerError("the connection has no such job", advice=advice, code="not-found")
+    return job
+
+
+async def _image(asked: Asked) -> ScanRequest:
+    """The image that the body names. Raises BrokerError."""
+    try:
+        async with asyncio.timeout_at(asked.ends):
+            body = await asked.request.read()
+        image = msgspec.json.decode(body, type=ScanRequest)
+    except TimeoutError:
+        raise deadline_over() from None
+    except web.HTTPRequestEntityTooLarge:
+        raise BrokerError("the body is too large for a scan request", code="too-large") from None
+    except msgspec.MsgspecError as error:
+        raise BrokerError(f"the body is no scan request: {error}", code="malformed") from None
+    digest_of(str(image.digest))
+    if not image.registry or not image.repository:
+        raise BrokerError("the body is no scan request: it names no registry or repository", code="malformed")
+    return image
+
+
+def _key(asked: Asked) -> str:
+    """The key of the request; one of its own where it has none, so that it names no other job."""
+    key = asked.request.headers.get(IDEMPOTENCY, "") or uuid.uuid4().hex
+    if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        raise BrokerError(f"the header {IDEMPOTENCY} has more than {_LONGEST_KEY} plain characters", code="malformed")
+    return key
+
+
+def _callback(reception: Reception, asked: Asked) -> str:
+    """Where the result goes: to the client that asks. Nobody who is not known may send it elsewhere.
+
+    Raises BrokerError.
+    """
+    callback = asked.callback
+    if not callback:
+        advice = "Start the agent with --callback, the URL of the broker client's port."
+        raise BrokerError("the request does not say where its result goes", advice=advice, code="malformed")
+    try:
+        address = urlsplit(callback)
+        sound = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        sound = False
+    if not sound or address.query or address.fragment or "@" in address.netloc:
+        raise BrokerError("the callback is no URL of http or https", code="malformed")
+    known = asked.proven or callback == reception.settings.callback
+    if not known and not is_loopback(address.hostname or ""):
+        advice = "Give agent and client a secret, or start the agent with --callback."
+        raise BrokerError("results go to this machine only, as nobody proves who asks", advice=advice, code="refused")
+    return callback
