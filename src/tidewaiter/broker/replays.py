@@ -6,8 +6,6 @@ from typing import Final
 WINDOW: Final = 8192
 """How far numbers of one sender may overtake each other."""
 
-_MOST_SENDERS: Final = 4096
-
 
 @dataclass(slots=True)
 class _Sender:
@@ -21,11 +19,12 @@ class Numbers:
     """The numbers that each sender has used: a window of bits a sender, so that it never grows with what is sent.
 
     A sender is forgotten when its latest moment is `kept` milliseconds old: by then its messages are refused for their
-    age. When there are too many to know more, new ones are refused.
+    age. When there are `most` that cannot be forgotten yet, new ones are refused.
     """
 
-    def __init__(self, *, kept: int) -> None:
+    def __init__(self, *, kept: int, most: int = 4096) -> None:
         self._kept = kept
+        self._most = most
         self._senders: dict[str, _Sender] = {}
 
     def take(self, sender: str, number: int, *, moment: int, now: int) -> bool:
@@ -37,9 +36,9 @@ class Numbers:
         return True
 
     def _new(self, sender: str, now: int) -> _Sender | None:
-        if len(self._senders) >= _MOST_SENDERS:
+        if len(self._senders) >= self._most:
             self._forget(now)
-        if len(self._senders) >= _MOST_SENDERS:
+        if len(self._senders) >= self._most:
             return None
         return self._senders.setdefault(sender, _Sender())
 

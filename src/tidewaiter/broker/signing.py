@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from multidict import MultiMapping
+
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, IDEMPOTENCY, JOB
 from tidewaiter.broker.replays import Numbers
 from tidewaiter.broker.wire import Code
@@ -26,7 +28,7 @@ SIGNATURE: Final = "x-tidewaiter-signature"
 PROOF: Final = "x-tidewaiter-proof"
 """The header of the answer to it."""
 
-SIGNED: Final = (CONNECTION, CALLBACK, CREDENTIALS, DEADLINE, IDEMPOTENCY, JOB, CONTENT_DIGEST, "content-type")
+SIGNED: Final = (CONNECTION, CALLBACK, CREDENTIALS, DEADLINE, IDEMPOTENCY, JOB, CONTENT_DIGEST)
 """The headers that a signature covers, also where they are missing."""
 
 LONGEST_BUFFERED: Final = 8 << 20
@@ -34,8 +36,9 @@ LONGEST_BUFFERED: Final = 8 << 20
 
 NO_BODY: Final = hashlib.sha256(b"").hexdigest()
 
+_VERSION: Final = "1"
 _SHORTEST_SECRET: Final = 16
-_SKEW: Final = 30.0
+_SKEW: Final = 30.0  # seconds
 
 
 class Party(StrEnum):
@@ -67,15 +70,16 @@ class Proven:
 
     def check_digest(self, digest: str) -> None:
         """The same, for a body that was hashed as it came."""
-        if not hmac.compare_digest(self.digest, digest):
-            raise BrokerError("the body of the request is not the one that was signed", code=Code.UNAUTHORIZED)
+        if self.digest != digest:
+            raise _refused("the body of the request is not the one that was signed")
 
 
 class Seal:
     """The secret in the hands of one side: it signs as itself and checks what the other side signed.
 
     With several secrets it signs with the first and believes all of them, so that they can be changed one side after
-    the other. `clock` gives seconds since the epoch. Raises UsageError for secrets that can be guessed.
+    the other. `clock` gives seconds since the epoch, of which both may differ by `skew`. For one thread. Raises
+    UsageError for secrets that can be guessed.
     """
 
     def __init__(
@@ -111,7 +115,7 @@ class Seal:
         nonce = f"{self._session}-{self._count}"
         moment = self._now()
         mac = _mac(self._own, _text(method, target, headers, audience, f"{moment}.{nonce}.{digest}"))
-        return Signed(header=f"1.{moment}.{nonce}.{digest}.{mac}", nonce=nonce)
+        return Signed(header=f"{_VERSION}.{moment}.{nonce}.{digest}.{mac}", nonce=nonce)
 
     def verify(self, method: str, target: str, headers: Mapping[str, str], *, audience: str = "") -> Proven:
         """Who asks knows the secret, now, and for the first time. Raises BrokerError (unauthorized) otherwise."""
@@ -130,28 +134,30 @@ class Seal:
         """Raises BrokerError (unauthorized) where the answer is of somebody who does not know the secret."""
         proof = headers.get(PROOF, "")
         text = _answer(signed.nonce, status)
-        if not any(hmac.compare_digest(_mac(key, text), proof) for key in self._others):
+        if not self._is_of_other(text, proof):
             raise _refused("the answer does not prove that the other side knows the secret", "Give both the same one")
 
     def _opened(self, method: str, target: str, headers: Mapping[str, str], audience: str) -> tuple[int, str, str]:
-        header = headers.get(SIGNATURE, "")
-        if not header:
+        """Moment, nonce and digest of a signature that is right."""
+        claim, _, mac = _only(headers, SIGNATURE).rpartition(".")
+        if not claim:
             raise _refused("the request is not signed", "Give both sides the same secret")
-        claim, _, mac = header.rpartition(".")
-        version, moment, nonce, digest = _parts(claim)
-        text = _text(method, target, headers, audience, claim[2:])
-        if version != "1" or not any(hmac.compare_digest(_mac(key, text), mac) for key in self._others):
+        version, _, rest = claim.partition(".")
+        if version != _VERSION or not self._is_of_other(_text(method, target, headers, audience, rest), mac):
             raise _refused("the request is not signed with the secret of this side", "Give both the same one")
+        moment, nonce, digest = rest.split(".")
         return int(moment), nonce, digest
 
+    def _is_of_other(self, text: bytes, mac: str) -> bool:
+        given = _bytes(mac)
+        return any(hmac.compare_digest(_mac(key, text).encode(), given) for key in self._others)
+
     def _check_time(self, moment: int) -> None:
-        late = (self._now() - moment) / 1000
-        if abs(late) * 1000 > self._skew:
+        late = self._now() - moment
+        if abs(late) > self._skew:
             way = "behind" if late > 0 else "ahead of"
-            raise _refused(
-                f"the request was signed {abs(late):.0f} s {way} the clock of this side",
-                "Set both clocks by NTP",
-            )
+            by = f"{abs(late) / 1000:.0f} s {way} the clock of this side"
+            raise _refused(f"the request was signed {by}", "Set both clocks, by NTP for instance")
         if moment < self._started:
             raise _refused("the request was signed before this program started", "Send it again")
 
@@ -168,7 +174,7 @@ def _check(secrets: Sequence[str]) -> None:
 
 
 def _key(secret: str, party: Party) -> bytes:
-    return hmac.digest(secret.encode(), f"tidewaiter {party}".encode(), "sha256")
+    return hmac.digest(_bytes(secret), f"tidewaiter {party}".encode(), "sha256")
 
 
 def _mac(key: bytes, text: bytes) -> str:
@@ -177,19 +183,24 @@ def _mac(key: bytes, text: bytes) -> str:
 
 def _text(method: str, target: str, headers: Mapping[str, str], audience: str, claim: str) -> bytes:
     """What is signed: each part with its length before it, so that no two requests have the same text."""
-    parts = (method, target, audience, claim, *[headers.get(name, "") for name in SIGNED])
-    return "".join([f"{len(part)}:{part}" for part in parts]).encode()
+    parts = (method, target, audience, claim, *[_only(headers, name) for name in SIGNED])
+    return _bytes("".join([f"{len(part)}:{part}" for part in parts]))
 
 
 def _answer(nonce: str, status: int) -> bytes:
-    return f"answer {nonce} {status}".encode()
+    return _bytes(f"answer {nonce} {status}")
 
 
-def _parts(claim: str) -> tuple[str, str, str, str]:
-    parts = claim.split(".")
-    if len(parts) != 4 or not parts[1].isdecimal() or not parts[2].rpartition("-")[2].isdecimal():  # noqa: PLR2004 - the four of the header
-        raise _refused("the signature of the request is malformed")
-    return parts[0], parts[1], parts[2], parts[3]
+def _only(headers: Mapping[str, str], name: str) -> str:
+    """The header's value, "" without one. Where it comes twice nobody knows which one counts."""
+    if isinstance(headers, MultiMapping) and len(headers.getall(name, ())) > 1:
+        raise _refused(f"the request has the header {name} more than once")
+    return headers.get(name, "")
+
+
+def _bytes(text: str) -> bytes:
+    """As it came: what is not UTF-8 in a header stands in it as surrogates."""
+    return text.encode(errors="surrogateescape")
 
 
 def _refused(what: str, advice: str = "") -> BrokerError:
