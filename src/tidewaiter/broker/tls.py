@@ -1,5 +1,6 @@
 """TLS as the brokered integration speaks it, and which addresses may be listened on without it."""
 
+import contextlib
 import ipaddress
 import os
 import ssl
@@ -10,15 +11,15 @@ from tidewaiter.errors import UsageError
 def server_context(certificate: str, key: str = "", *, clients: str = "") -> ssl.SSLContext:
     """How a server proves itself: PEM files of its certificate chain and key (in one file, without `key`).
 
-    With `clients`, a PEM file of authorities, only who has a certificate of one of them is let in. Raises UsageError
-    for files that are missing, no PEM, encrypted, or do not belong together.
+    With `clients`, a PEM file of authorities, only who has a certificate of one of them is let in. When the files are
+    renewed, the next connection gets the new certificate. Raises UsageError for files that are missing, no PEM,
+    encrypted, or do not belong together.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load_certificate(context, certificate, key)
+    context = _proving(certificate, key)
     if clients:
         _load_authorities(context, clients)
         context.verify_mode = ssl.CERT_REQUIRED
+    context.sni_callback = _Renewal(certificate, key)
     return context
 
 
@@ -58,6 +59,41 @@ def check_listening(host: str, *, protected: bool, told: bool, option: str) -> N
         advice=f"Set a secret or certificates of clients, listen on 127.0.0.1, or say {option} if the network keeps "
         "others out",
     )
+
+
+class _Renewal:
+    """Called for each new connection: looks whether the files were written anew, and gives it what they hold then.
+
+    Files that cannot be read, as in the middle of being replaced, leave the certificate as it was.
+    """
+
+    def __init__(self, certificate: str, key: str) -> None:
+        self._files = (certificate, key)
+        self._written = self._times()
+        self._context: ssl.SSLContext | None = None
+
+    def __call__(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        with contextlib.suppress(UsageError, OSError):
+            self._renew()
+        if self._context:
+            connection.context = self._context
+
+    def _renew(self) -> None:
+        written = self._times()
+        if written != self._written:
+            self._context = _proving(*self._files)
+            self._written = written
+
+    def _times(self) -> tuple[tuple[int, int, int], ...]:
+        found = [os.stat(path) for path in self._files if path]
+        return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
+
+
+def _proving(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, certificate, key)
+    return context
 
 
 def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
