@@ -56,7 +56,11 @@ class Agent:
         try:
             async with (
                 working(
-                    settings.folder, ceilings=settings.ceilings, limits=settings.limits, tls=self._trusting
+                    settings.folder,
+                    ceilings=settings.ceilings,
+                    limits=settings.limits,
+                    tls=self._trusting,
+                    seal=self._seal,
                 ) as jobs,
                 listening(self.app(jobs, desks), host=settings.host, port=settings.port, tls=self._context) as url,
             ):

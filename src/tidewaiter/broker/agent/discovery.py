@@ -8,7 +8,7 @@ from aiohttp import web
 
 from tidewaiter.aws.registries import Found, Place
 from tidewaiter.broker.agent.answers import document, streamed
-from tidewaiter.broker.agent.entrances import Entrance
+from tidewaiter.broker.agent.entrance import Entrance
 from tidewaiter.broker.agent.reception import Asked, Reception
 from tidewaiter.broker.messages import AgentInfo, AtRegistry, Hello, Line, LostPlace, PassedPlace
 from tidewaiter.model.cloud import Identity, Lost, Passed

@@ -8,8 +8,9 @@ from aiohttp import web
 
 import tidewaiter
 from tidewaiter.broker.agent.answers import document
-from tidewaiter.broker.agent.entrances import Entrance, failed_probe
+from tidewaiter.broker.agent.entrance import Entrance
 from tidewaiter.broker.agent.jobs import Counts
+from tidewaiter.broker.agent.probes import failed_probe
 from tidewaiter.broker.agent.reception import Asked, Reception
 from tidewaiter.broker.agent.redaction import redacted
 from tidewaiter.broker.messages import Probe, SystemCheck

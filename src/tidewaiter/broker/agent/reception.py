@@ -8,7 +8,8 @@ from typing import TypeVar
 from aiohttp import web
 
 from tidewaiter.broker.agent.desks import Desks
-from tidewaiter.broker.agent.entrances import Entrance, Entrances
+from tidewaiter.broker.agent.entrance import Entrance
+from tidewaiter.broker.agent.entrances import Entrances
 from tidewaiter.broker.agent.jobs import Jobs
 from tidewaiter.broker.agent.redaction import Redact
 from tidewaiter.broker.agent.settings import AgentSettings

@@ -1,6 +1,7 @@
 """Jobs over HTTP: an image to be looked through, how far that is, and that it is not wanted any more."""
 
 import asyncio
+import re
 import uuid
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
 from tidewaiter.broker.tls import is_loopback
 from tidewaiter.errors import BrokerError
 
-_LONGEST_KEY = 200
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+"""What a job may be called: a segment of a path, as it is."""
 
 
 async def scan(reception: Reception, asked: Asked) -> web.StreamResponse:
@@ -67,8 +69,9 @@ async def _image(asked: Asked) -> ScanRequest:
 def _key(asked: Asked) -> str:
     """The key of the request; one of its own where it has none, so that it names no other job."""
     key = asked.request.headers.get(IDEMPOTENCY, "") or uuid.uuid4().hex
-    if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
-        raise BrokerError(f"the header {IDEMPOTENCY} has more than {_LONGEST_KEY} plain characters", code="malformed")
+    if not _KEY.fullmatch(key):
+        advice = "It has at most 200 letters, digits, dots, dashes, tildes and underscores, a letter or digit first."
+        raise BrokerError(f"the header {IDEMPOTENCY} cannot name a job", advice=advice, code="malformed")
     return key
 
 
