@@ -30,6 +30,9 @@ from tidewaiter.scan.shelf import LayerShelf
 
 _THREADS = 16  # they wait for AWS and for the store
 
+Progress = Callable[[int, int], None]
+"""Told of the layers that were read on behalf of an image and of their stored bytes, from any thread; must be quick."""
+
 
 def _nothing() -> None:
     """Nobody needs to know."""
@@ -110,15 +113,19 @@ class Looker:
             future.cancel()
         self._origins.close()
 
-    def look(self, image: PulledImage) -> Future[Looked]:
+    def look(self, image: PulledImage, *, progress: Progress | None = None) -> Future[Looked]:
         """Begin to look through an image; never blocks. How many are under way is the caller's matter."""
-        look = _Look(image, self._limits, self._stock, self._watcher, self._fold)
+        look = _Look(image, self._limits, self._stock, self._watcher, self._fold, progress)
         with self._lock:
             self._open.add(look.future)
         look.future.add_done_callback(self._done)
         if not self._desk.do(look.begin):
             look.future.cancel()
         return look.future
+
+    def forget(self, registry: Registry) -> None:
+        """End the connections to a registry, and forget what it refused; it is entered anew when it is next needed."""
+        self._origins.forget(registry)
 
     def _done(self, future: Future[Looked]) -> None:
         with self._lock:
@@ -146,6 +153,7 @@ class _Look:
         stock: LayerStock,
         watcher: Watcher,
         fold: Callable[["_Look"], None],
+        progress: Progress | None,
     ) -> None:
         self.future: Future[Looked] = Future()
         self.repository = image.repository
@@ -155,6 +163,7 @@ class _Look:
         self._stock = stock
         self._watcher = watcher
         self._fold = fold
+        self._progress = progress
         self._lock = threading.Lock()
         self._missing: set[Digest] = set()
         self._layers: dict[Digest, bytes] = {}
@@ -212,10 +221,16 @@ class _Look:
         """So many more bytes were read on its behalf."""
         self._bytes_pulled += size
         self._watcher.pulled(size)
+        self._tell_progress()
 
     def layer_read(self) -> None:
         """A layer was read on its behalf."""
         self._layers_read += 1
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        if self._progress is not None:
+            self._progress(self._layers_read, self._bytes_pulled)
 
     def task(self, config: Download) -> FoldImage:
         """What a worker needs to know of the image, and the layers."""

@@ -31,6 +31,13 @@ class Origins:
             for origin in self._origins.values():
                 origin.close()
 
+    def forget(self, registry: Registry) -> None:
+        """End the connections to a registry; it is entered anew when it is next needed."""
+        with self._lock:
+            origin = self._origins.pop(registry, None)
+        if origin is not None:
+            origin.close()
+
     def download(self, repository: Repository, digest: Digest) -> Download:
         """Where the bytes of a blob can be had now, without a login. Raises CloudError, also where only a login helps.
 
