@@ -1,0 +1,42 @@
+"""The store, asked from threads of its own: the loop that carries the tunnels never waits for a disk."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Concatenate, ParamSpec, TypeVar
+
+from tidewaiter.broker.wire import Code
+from tidewaiter.errors import BrokerError, StoreError
+from tidewaiter.store.exchange import Exchange
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_THREADS = 8
+
+
+class Desk:
+    """Asks what brokers share, one question a thread."""
+
+    def __init__(self, exchange: Exchange, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._exchange = exchange
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="broker-store")
+        self.now = now
+
+    async def ask(
+        self, question: Callable[Concatenate[Exchange, _P], _T], /, *given: _P.args, **named: _P.kwargs
+    ) -> _T:
+        """What a method of the exchange, or work of its kind, gives. Raises BrokerError (failed) for the store's."""
+
+        def asked() -> _T:
+            return question(self._exchange, *given, **named)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, asked)
+        except StoreError as error:
+            what = f"the broker server's store failed: {error.what}"
+            raise BrokerError(what, advice="Try again later", retry=True, code=Code.FAILED) from error
+
+    def close(self) -> None:
+        """Waits for the threads to end."""
+        self._threads.shutdown()

@@ -1,0 +1,197 @@
+"""Requests of the platform, on their way to an agent and back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+
+from tidewaiter.broker.headers import Headers, forwarded
+from tidewaiter.broker.journal import fields, journal
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE, IDEMPOTENCY
+from tidewaiter.broker.paths import Target
+from tidewaiter.broker.server.desk import Desk
+from tidewaiter.broker.server.metrics import Metrics
+from tidewaiter.broker.server.peers import Peers
+from tidewaiter.broker.server.refusals import response_of, status_of
+from tidewaiter.broker.server.settings import Ceilings
+from tidewaiter.broker.server.tunnels import Tunnels
+from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven
+from tidewaiter.broker.wire import Code, Request
+from tidewaiter.errors import BrokerError
+from tidewaiter.store.exchange import Exchange
+
+_log = journal("server")
+
+_OURS = frozenset({"authorization", "x-api-key", "cookie", CONNECTION, CALLBACK, DEADLINE, SIGNATURE, PROOF})
+"""Headers of the platform's that mean something to this server, or that only a client or agent may set."""
+
+_PROOFS = frozenset({PROOF})
+_SAFE = frozenset({"GET", "HEAD"})
+_ELSEWHERE = frozenset({Code.LOST, Code.BUSY, Code.NOT_CONNECTED})
+"""Errors after which another replica may be better."""
+
+
+class Answered(Protocol):
+    """An answer whose head is here, of a tunnel or of another server."""
+
+    status: int
+    headers: Headers
+
+    @property
+    def whole(self) -> bytes | None:
+        """All of the body, where it is here."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises BrokerError where it breaks off."""
+        ...
+
+    async def close(self) -> None:
+        """Ends it."""
+
+
+class Relay:
+    """Finds who carries a connection, asks, and streams the answer."""
+
+    def __init__(self, tunnels: Tunnels, peers: Peers, desk: Desk, metrics: Metrics, ceilings: Ceilings) -> None:
+        self._tunnels = tunnels
+        self._peers = peers
+        self._desk = desk
+        self._metrics = metrics
+        self._ceilings = ceilings
+
+    async def respond(self, request: web.Request, target: Target) -> web.StreamResponse:
+        """The agent's answer to `/broker/<connection>/…`, sent. Raises BrokerError where there is none."""
+        return await self._respond(request, target, None)
+
+    async def respond_to_peer(self, request: web.Request, target: Target) -> web.StreamResponse:
+        """The same for another server, by a tunnel of this one. Raises BrokerError for whom it does not know."""
+        proven = self._peers.proven(request.method, str(target), request.headers)
+        try:
+            return await self._respond(request, target, proven)
+        except BrokerError as error:
+            return response_of(error, self._peers.proof(proven, status_of(error)))
+
+    async def _respond(self, request: web.Request, target: Target, proven: Proven | None) -> web.StreamResponse:
+        seconds = self._deadline(request.headers)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                asked = self._request(request, target, seconds)
+                body = await self._body(request)
+                if proven:
+                    _check(proven, body)
+                answer = await self._ask(asked, body, limit.when() or 0.0, here=proven is not None)
+                more = self._peers.proof(proven, answer.status) if proven else ()
+                return await self._passed_on(request, answer, more)
+        except TimeoutError:
+            what = f"the request took longer than its deadline of {seconds:g} seconds"
+            raise BrokerError(what, retry=True, code=Code.DEADLINE) from None
+
+    def _deadline(self, headers: Mapping[str, str]) -> float:
+        """The seconds that the request has. Raises BrokerError (malformed)."""
+        told = headers.get(DEADLINE)
+        if told is None:
+            return self._ceilings.deadline
+        try:
+            seconds = float(told)
+        except ValueError:
+            seconds = 0.0
+        if not seconds > 0:  # also what is no number
+            raise BrokerError(f"the header {DEADLINE} is not a number of seconds", code=Code.MALFORMED)
+        return min(seconds, self._ceilings.longest)
+
+    def _request(self, request: web.Request, target: Target, seconds: float) -> Request:
+        headers = forwarded(request.headers.items(), without=_OURS)
+        return Request(request.method, str(target.below(2)), target.segments[1], headers, seconds)
+
+    async def _body(self, request: web.Request) -> bytes | AsyncIterator[bytes]:
+        """The body: in one piece where it is known to be small, so that it can be sent again."""
+        if not request.body_exists:
+            return b""
+        length = request.content_length
+        if length is not None and length <= self._ceilings.kept_in_memory:
+            return await request.read()
+        return request.content.iter_any()
+
+    async def _ask(self, asked: Request, body: bytes | AsyncIterator[bytes], until: float, *, here: bool) -> Answered:
+        """The answer of the least busy replica, or of another where that one fails before it answers."""
+        tried: set[str] = set()
+        failed: BrokerError | None = None
+        while (session := self._tunnels.least_busy(asked.connection, tried)) is not None:
+            tried.add(session.key)
+            try:
+                return await session.tunnel.ask(_timed(asked, until) if failed else asked, body)
+            except BrokerError as error:
+                failed = self._may_go_elsewhere(asked, body, error)
+        for peer in () if here else await self._peers.holding(asked.connection):
+            try:
+                return await self._peers.ask(peer, _timed(asked, until), body)
+            except BrokerError as error:
+                failed = self._may_go_elsewhere(asked, body, error)
+        raise failed or await self._nobody(asked.connection)
+
+    def _may_go_elsewhere(self, asked: Request, body: object, error: BrokerError) -> BrokerError:
+        """The error, where the request may be sent once more: it changes nothing, or is named. Raises it otherwise.
+
+        Nobody has sent the request on where nobody was connected.
+        """
+        again = asked.method in _SAFE or any(name == IDEMPOTENCY for name, _ in asked.headers)
+        if error.code != Code.NOT_CONNECTED and not (error.code in _ELSEWHERE and again):
+            raise error
+        if not isinstance(body, bytes):
+            raise error
+        self._metrics.retries.inc()
+        return error
+
+    async def _nobody(self, connection: str) -> BrokerError:
+        """Why there is no tunnel that carries the connection."""
+        match await self._desk.ask(Exchange.is_revoked, connection):
+            case None:
+                advice = "Make it with `tidewaiter broker connections create`"
+                return BrokerError(
+                    f"there is no connection {connection!r}", advice=advice, code=Code.UNKNOWN_CONNECTION
+                )
+            case True:
+                return BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)
+            case False:
+                what = f"no client of the connection {connection!r} is connected"
+                return BrokerError(what, advice="Start it, or see its log", retry=True, code=Code.NOT_CONNECTED)
+
+    async def _passed_on(self, request: web.Request, answer: Answered, more: Headers) -> web.StreamResponse:
+        """The answer, sent, with more headers. One that breaks off is cut, so that nobody takes it for whole."""
+        headers = CIMultiDict((*forwarded(answer.headers, without=_PROOFS), *more))
+        if (whole := answer.whole) is not None:
+            return web.Response(status=answer.status, headers=headers, body=whole)
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        try:
+            await response.prepare(request)
+            async for chunk in answer.chunks():
+                await response.write(chunk)
+            await response.write_eof()
+        except (BrokerError, TimeoutError, asyncio.CancelledError) as error:
+            _log.warning("an answer broke off: %s", error, extra=fields(path=request.path))
+            cut(request)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        finally:
+            await answer.close()
+        return response
+
+
+def cut(request: web.Request) -> None:
+    """Ends the connection at once, in the middle of a response."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _check(proven: Proven, body: bytes | AsyncIterator[bytes]) -> None:
+    if not isinstance(body, bytes):
+        raise BrokerError("a request of another server has a known length", code=Code.TOO_LARGE)
+    proven.check(body)
+
+
+def _timed(asked: Request, until: float) -> Request:
+    left = until - asyncio.get_running_loop().time()
+    return msgspec.structs.replace(asked, deadline=max(left, 0.0))
