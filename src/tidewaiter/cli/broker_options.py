@@ -112,6 +112,12 @@ def local_options(function: _Function) -> _Function:
         _also("--https-cert", "HTTPS_CERT", metavar="FILE", help="The local port's certificate: it then speaks TLS."),
         _also("--https-key", "HTTPS_KEY", metavar="FILE", help="The key of that certificate."),
         click.option(
+            "--agent-ca",
+            default="",
+            metavar="FILE",
+            help="Let only agents with a certificate of these authorities reach the local port (PEM).",
+        ),
+        click.option(
             "--allow-unauthenticated",
             is_flag=True,
             help="Listen beyond this machine without a secret: anybody there may then send results.",
@@ -128,6 +134,11 @@ def server_options(function: _Function) -> _Function:
             "--accept", "ACCEPT", metavar="FILE", help="Rules: what may be asked of the agent. Default: its own paths."
         ),
         _also("--ca-cert", "CA_CERT", metavar="FILE", help="Trust these certificates too (PEM)."),
+        click.option(
+            "--allow-plaintext",
+            is_flag=True,
+            help="Reach server and agent over plain http on other machines too: others on the way read secrets.",
+        ),
         click.option("--replica", default="", metavar="NAME", help="What this client is called among its like."),
     )
 
@@ -145,6 +156,7 @@ def settings_of(options: dict[str, Any], **instead: Any) -> "ClientSettings":
         "rules": options["accept"],
         "authorities": options["ca_cert"],
         "replica": options["replica"],
+        "plaintext": options["allow_plaintext"],
         "reread": reading if options["connections"] else None,
     }
     return ClientSettings(**{**settings, **_local(options), **instead})
@@ -156,7 +168,7 @@ def _local(options: dict[str, Any]) -> dict[str, Any]:
     settings = {name: options[name] for name in names}
     if "https_cert" in options:
         settings |= {"certificate": options["https_cert"], "key": options["https_key"]}
-        settings |= {"unprotected": options["allow_unauthenticated"]}
+        settings |= {"clients": options["agent_ca"], "unprotected": options["allow_unauthenticated"]}
     return settings
 
 

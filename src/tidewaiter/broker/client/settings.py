@@ -10,6 +10,19 @@ from tidewaiter.broker.messages import Credentials
 
 DEFAULT_PORT = 7341
 DEFAULT_AGENT_URL = "http://127.0.0.1:17500"
+VARIABLES = (
+    "CR_CREDENTIALS",
+    "CR_TYPE",
+    "CR_ROLE_ARN",
+    "CR_REGION",
+    "CR_EXTERNAL_ID",
+    "CR_BASE",
+    "CR_USERNAME",
+    "CR_PASSWORD",
+    "CR_TOKEN",
+)
+"""All that a connection can declare."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What a connection may be called."""
 
@@ -31,18 +44,18 @@ class Connection:
     def variables(self) -> Mapping[str, str]:
         """The closed list of what a request may have filled in: what this connection declares, and nothing else."""
         told = self.credentials
-        values = {
-            "CR_CREDENTIALS": self.encoded or encode(told),
-            "CR_TYPE": told.type,
-            "CR_ROLE_ARN": told.role_arn,
-            "CR_REGION": told.extra.region,
-            "CR_EXTERNAL_ID": told.extra.external_id,
-            "CR_BASE": told.registry_base,
-            "CR_USERNAME": told.username,
-            "CR_PASSWORD": told.password,
-            "CR_TOKEN": told.token,
-        }
-        return {name: value for name, value in values.items() if value}
+        values = (
+            self.encoded or encode(told),
+            told.type,
+            told.role_arn,
+            told.extra.region,
+            told.extra.external_id,
+            told.registry_base,
+            told.username,
+            told.password,
+            told.token,
+        )
+        return {name: value for name, value in zip(VARIABLES, values, strict=True) if value}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -74,7 +87,8 @@ class ClientSettings:
     `client_url` is where the agent reaches the local port, where that is not what `host` and `port` say. `rules` is
     the path of a rules file; without one the agent's own paths are allowed. `secret` is shared with the agent.
     `certificate` and `key` are the local port's and, if the agent asks for one, the client's own; `authorities` is a
-    file of certificates that are trusted too.
+    file of certificates that are trusted too, `clients` one of those that may reach the local port. `unprotected`
+    allows a local port beyond this machine that knows nobody, `plaintext` to send secrets over http to elsewhere.
     """
 
     server_url: str
@@ -88,7 +102,9 @@ class ClientSettings:
     certificate: str = ""
     key: str = ""
     authorities: str = ""
+    clients: str = ""
     unprotected: bool = False
+    plaintext: bool = False
     replica: str = ""
     waiting: Waiting = Waiting()
     reread: Callable[[], tuple[Connection, ...]] | None = field(default=None, repr=False)

@@ -1,0 +1,125 @@
+"""Results of the agent, carried to the server: believed, of a connection that this client holds, as they come."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from math import isfinite
+
+from aiohttp import web
+
+from tidewaiter.broker.client.link import Link
+from tidewaiter.broker.client.metrics import Metrics
+from tidewaiter.broker.headers import forwarded
+from tidewaiter.broker.journal import fields, journal
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, JOB
+from tidewaiter.broker.paths import Target
+from tidewaiter.broker.refusals import spelled
+from tidewaiter.broker.rules import RuleList
+from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
+from tidewaiter.broker.tunnel import Answer, Request
+from tidewaiter.broker.wire import DEADLINE_MOST, Code
+from tidewaiter.errors import BrokerError
+
+_log = journal("client")
+
+_OWN = frozenset({CONNECTION, CALLBACK, DEADLINE, CREDENTIALS, SIGNATURE, PROOF, "authorization", "cookie"})
+_DROPPED = frozenset({PROOF, "set-cookie"})
+_NAME_MOST = 63
+
+
+class Callbacks:
+    """What the agent sends to the local port, and who gets it."""
+
+    def __init__(self, link: Link, rules: RuleList, seal: Seal | None, metrics: Metrics) -> None:
+        self._link = link
+        self._rules = rules
+        self._seal = seal
+        self._metrics = metrics
+
+    async def take(self, request: web.Request, target: Target) -> web.StreamResponse:
+        """The answer to a callback: the server's, or why it did not get there. Where the agent is believed, signed."""
+        proven: Proven | None = None
+        try:
+            if self._seal is not None:
+                proven = self._seal.verify(request.method, str(target), request.headers)
+            answer = await self._link.ask(self._addressed(request, target), self._body(request, proven))
+        except BrokerError as error:
+            _tell(request, target, error)
+            self._metrics.callbacks.labels(error.code).inc()
+            return self._proved(refusal(error), proven)
+        self._metrics.callbacks.labels(str(answer.status)).inc()
+        return await self._passed_on(request, answer, proven)
+
+    def _addressed(self, request: web.Request, target: Target) -> Request:
+        """The callback as the server is to get it. Raises BrokerError."""
+        if self._rules.find(request.method, target, request.headers) is None:
+            advice = "The public rules of the client (--accept) say what an agent may send."
+            raise BrokerError(f"no rule allows {request.method} {target.path}", advice=advice, code=Code.REFUSED)
+        headers = forwarded(request.headers.items(), without=_OWN)
+        return Request(request.method, str(target), self._connection(request), headers, _deadline(request))
+
+    def _connection(self, request: web.Request) -> str:
+        """Whose result it is. An agent that names none has this client in front for one connection only."""
+        if self._link.held is None:
+            raise self._link.absence()
+        held = self._link.held
+        name = request.headers.get(CONNECTION, "")
+        if not name and len(self._link.connections) == len(held.connections) == 1:
+            return next(iter(held.connections))
+        if name not in held.connections:
+            what = f"this client holds no connection {name[:_NAME_MOST]!r}"
+            raise BrokerError(what, code=Code.REVOKED if name in held.revoked else Code.UNKNOWN_CONNECTION)
+        return name
+
+    async def _body(self, request: web.Request, proven: Proven | None) -> AsyncIterator[bytes]:
+        """The body as it comes. It breaks off where it is not the signed one, unless the server will see that."""
+        vouched = proven and request.headers.get(CONTENT_DIGEST, "") == f"sha256:{proven.digest}"
+        digest = hashlib.sha256()
+        async for chunk in request.content.iter_any():
+            if proven and not vouched:
+                digest.update(chunk)
+            self._metrics.callback_bytes.inc(len(chunk))
+            yield chunk
+        if proven and not vouched:
+            proven.check_digest(digest.hexdigest())
+
+    async def _passed_on(self, request: web.Request, answer: Answer, proven: Proven | None) -> web.StreamResponse:
+        headers = forwarded(answer.headers, without=_DROPPED)
+        async with answer:
+            if answer.whole is not None:
+                whole = web.Response(status=answer.status, headers=headers, body=answer.whole)
+                return self._proved(whole, proven)
+            response = self._proved(web.StreamResponse(status=answer.status, headers=headers), proven)
+            await response.prepare(request)
+            async for chunk in answer.chunks():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+    def _proved(self, response: web.StreamResponse, proven: Proven | None) -> web.StreamResponse:
+        if self._seal and proven:
+            response.headers[PROOF] = self._seal.answer(proven, response.status)
+        return response
+
+
+def refusal(error: BrokerError) -> web.Response:
+    """The error as an answer."""
+    status, headers, body = spelled(error)
+    return web.Response(status=status, headers=headers, body=body)
+
+
+def _deadline(request: web.Request) -> float:
+    """The seconds that the agent gives it. Raises BrokerError (malformed) for what is no number of seconds."""
+    given = request.headers.get(DEADLINE, "")
+    try:
+        seconds = float(given) if given else DEADLINE_MOST
+    except ValueError:
+        seconds = -1.0
+    if not isfinite(seconds) or seconds <= 0:
+        raise BrokerError(f"the header {DEADLINE} is no number of seconds", code=Code.MALFORMED)
+    return min(seconds, DEADLINE_MOST)
+
+
+def _tell(request: web.Request, target: Target, error: BrokerError) -> None:
+    name, job = request.headers.get(CONNECTION, "")[:_NAME_MOST], request.headers.get(JOB, "")[:_NAME_MOST]
+    said = fields(connection=name, job=job, path=target.path, code=error.code, error=error.what)
+    _log.warning("A result of the agent did not go on; it comes again", extra=said)
