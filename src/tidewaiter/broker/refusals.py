@@ -1,9 +1,11 @@
-"""Errors as the platform and the agent are told them: a status, a code, words."""
+"""Errors as whoever asked over HTTP is told them: a status, a code, words."""
 
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
 
 from tidewaiter.broker.headers import Headers
 from tidewaiter.broker.messages import ERROR
@@ -11,7 +13,7 @@ from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 ABSENT: Final = "absent"
-"""The code of an error that is this server's alone: there is no such path or result."""
+"""The code of what is no error of the relay: there is no such path or result."""
 
 _STATUS: Mapping[str, int] = {
     ABSENT: 404,
@@ -48,13 +50,21 @@ def status_of(error: BrokerError) -> int:
 def spelled(error: BrokerError) -> tuple[int, Headers, bytes]:
     """The answer: `{"error": {"code", "message", "advice"}}`, and the code in a header too."""
     status = status_of(error)
-    headers = [("content-type", "application/json"), (ERROR, error.code)]
+    headers = [("content-type", "application/json")]
+    if error.code != ABSENT:
+        headers.append((ERROR, error.code))
     if status in _RETRY_AFTER:
         headers.append(("retry-after", _RETRY_AFTER[status]))
     if status == 401:  # noqa: PLR2004 - https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
         headers.append(("www-authenticate", "Bearer"))
     body = msgspec.json.encode(_Body(_Words(error.code, error.what, error.advice)))
     return status, tuple(headers), body
+
+
+def response_of(error: BrokerError, more: Headers = ()) -> web.Response:
+    """The same, as a response; with more headers."""
+    status, headers, body = spelled(error)
+    return web.Response(status=status, headers=CIMultiDict((*headers, *more)), body=body)
 
 
 def read(body: bytes, code: str) -> BrokerError:

@@ -14,8 +14,8 @@ from yarl import URL
 
 from tidewaiter.broker.headers import Headers, forwarded
 from tidewaiter.broker.messages import DEADLINE, ERROR
+from tidewaiter.broker.refusals import read
 from tidewaiter.broker.server.desk import Desk
-from tidewaiter.broker.server.refusals import read
 from tidewaiter.broker.server.settings import ServerSettings
 from tidewaiter.broker.signing import LONGEST_BUFFERED, PROOF, SIGNATURE, Party, Proven, Seal, Signed
 from tidewaiter.broker.tls import client_context

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, JOB, RESULT_PATH
 from tidewaiter.broker.paths import canonical
+from tidewaiter.broker.refusals import spelled
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.metrics import Metrics
-from tidewaiter.broker.server.refusals import spelled
 from tidewaiter.broker.tunnel import Reply
 from tidewaiter.broker.wire import Code, Request
 from tidewaiter.errors import BrokerError

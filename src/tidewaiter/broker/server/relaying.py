@@ -12,10 +12,10 @@ from tidewaiter.broker.headers import Headers, forwarded
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE, IDEMPOTENCY
 from tidewaiter.broker.paths import Target
+from tidewaiter.broker.refusals import response_of, status_of
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.metrics import Metrics
 from tidewaiter.broker.server.peers import Peers
-from tidewaiter.broker.server.refusals import response_of, status_of
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.server.tunnels import Tunnels
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven

@@ -10,9 +10,9 @@ from aiohttp import web
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, JOB, RESULT_TYPE, Arrived
 from tidewaiter.broker.paths import Target
+from tidewaiter.broker.refusals import ABSENT
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
-from tidewaiter.broker.server.refusals import ABSENT
 from tidewaiter.broker.server.relaying import cut
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.wire import Code

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.paths import Target, canonical
+from tidewaiter.broker.refusals import ABSENT, response_of
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.entrance import Entrance
@@ -20,7 +21,6 @@ from tidewaiter.broker.server.metrics import CONTENT_TYPE, Metrics
 from tidewaiter.broker.server.peers import PEER, Peers
 from tidewaiter.broker.server.pulse import Pulse
 from tidewaiter.broker.server.receiving import Receiver
-from tidewaiter.broker.server.refusals import ABSENT, response_of
 from tidewaiter.broker.server.relaying import Relay
 from tidewaiter.broker.server.results import Results
 from tidewaiter.broker.server.settings import ServerSettings
