@@ -53,10 +53,14 @@ class Taker(Protocol):
 
 @dataclass(slots=True)
 class _Order:
-    """A layer that is being read, for the first of the takers from their repository. All were promised one size."""
+    """A layer that is being read, for the first of the takers from their repository. All were promised one size.
+
+    `future` is there as soon as a worker has been asked for it.
+    """
 
     descriptor: Descriptor
     takers: list[Taker]
+    future: Future[Result] | None = None
 
     @property
     def name(self) -> tuple[Digest, int]:
@@ -86,6 +90,14 @@ class LayerStock:
                 return
             content = self._here(descriptor.digest)
         taker.arrived(descriptor.digest, content)
+
+    def leave(self, taker: Taker) -> None:
+        """Give the taker nothing more. What nobody waits for any more is not begun to be read."""
+        with self._lock:
+            for order in [each for each in self._orders.values() if taker in each.takers]:
+                order.takers.remove(taker)
+                if not order.takers and order.future is not None and self._pool.withdraw(order.future):
+                    del self._orders[order.name]
 
     def keep(self, layer: KeptLayer) -> None:
         """Put a layer that was read at hand, and on the shelf if it is the same for every image."""
@@ -119,11 +131,16 @@ class LayerStock:
                 return False
             order = self._orders[digest, descriptor.size] = _Order(descriptor, [taker])
         self._watcher.count("layers", found=1)
-        self._desk.do(partial(self._read, order, taker))
+        self._desk.do(partial(self._read, order))
         return True
 
-    def _read(self, order: _Order, taker: Taker) -> None:
-        """Have the layer read from the repository of one of those that wait for it."""
+    def _read(self, order: _Order) -> None:
+        """Have the layer read from the repository of the first of those that wait for it."""
+        with self._lock:
+            if not order.takers:
+                self._close(order)
+                return
+            taker = order.takers[0]
         descriptor, repository = order.descriptor, taker.repository
         try:
             download = self._origins.download(repository, descriptor.digest)
@@ -132,7 +149,7 @@ class LayerStock:
             return
         layer = Layer(index=0, digest=descriptor.digest, media_type=descriptor.media_type, size=descriptor.size)
         task = ReadLayer(repository=str(repository), layer=layer, download=download)
-        future = self._pool.submit(task, asked=self._origins.asked(repository), pulled=taker.pulled)
+        order.future = future = self._pool.submit(task, asked=self._origins.asked(repository), pulled=taker.pulled)
         future.add_done_callback(lambda done: self._desk.do(partial(self._ended, order, taker, done)))
 
     def _ended(self, order: _Order, taker: Taker, future: Future[Result]) -> None:
@@ -159,15 +176,9 @@ class LayerStock:
         with self._lock:
             refused = [each for each in order.takers if each.repository == taker.repository]
             order.takers = [each for each in order.takers if each.repository != taker.repository]
-            others = order.takers[:1]
-            if not others:
-                del self._orders[order.name]
-        if not others:
-            self._watcher.count("layers", done=1)
         for each in refused:
             each.failed(gap)
-        for another in others:
-            self._read(order, another)
+        self._read(order)
 
     def _lost(self, order: _Order, gap: Gap) -> None:
         for each in self._closed(order):
@@ -176,6 +187,11 @@ class LayerStock:
     def _closed(self, order: _Order) -> list[Taker]:
         """Nobody can wait for the layer any more; those who did."""
         with self._lock:
-            self._orders.pop(order.name, None)
+            self._close(order)
+            return order.takers
+
+    def _close(self, order: _Order) -> None:
+        """The caller holds the lock. Another order of the layer may have come after this one was withdrawn."""
+        if self._orders.get(order.name) is order:
+            del self._orders[order.name]
         self._watcher.count("layers", done=1)
-        return order.takers

@@ -114,11 +114,15 @@ class Looker:
         self._origins.close()
 
     def look(self, image: PulledImage, *, progress: Progress | None = None) -> Future[Looked]:
-        """Begin to look through an image; never blocks. How many are under way is the caller's matter."""
+        """Begin to look through an image; never blocks. How many are under way is the caller's matter.
+
+        Who cancels the future gives it up: layers that nobody else waits for, and that no process reads yet, are not
+        read.
+        """
         look = _Look(image, self._limits, self._stock, self._watcher, self._fold, progress)
         with self._lock:
             self._open.add(look.future)
-        look.future.add_done_callback(self._done)
+        look.future.add_done_callback(partial(self._done, look))
         if not self._desk.do(look.begin):
             look.future.cancel()
         return look.future
@@ -127,9 +131,11 @@ class Looker:
         """End the connections to a registry, and forget what it refused; it is entered anew when it is next needed."""
         self._origins.forget(registry)
 
-    def _done(self, future: Future[Looked]) -> None:
+    def _done(self, look: "_Look", future: Future[Looked]) -> None:
         with self._lock:
             self._open.discard(future)
+        if future.cancelled():
+            self._desk.do(partial(self._stock.leave, look))
 
     def _fold(self, look: "_Look") -> None:
         """Have a worker lay the image's layers over each other; they are all here."""

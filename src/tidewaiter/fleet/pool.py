@@ -38,7 +38,7 @@ Asked = Callable[[Digest, Reply], None]
 """Asked by a worker for the address of a blob. Must return at once; the reply may come later, from any thread."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     task: Task
     asked: Asked
@@ -94,6 +94,15 @@ class Pool:
             (self._urgent if urgent else self._queue).append(job)
             self._rouse()
         return job.future
+
+    def withdraw(self, future: "Future[Result]") -> bool:
+        """Cancel a task that was not begun. False where a process has it: it goes on."""
+        with self._lock:
+            waiting = next((each for each in (*self._urgent, *self._queue) if each.future is future), None)
+            if waiting is None:
+                return False
+            (self._urgent if waiting in self._urgent else self._queue).remove(waiting)
+        return future.cancel()
 
     def close(self) -> None:
         """End all processes, whatever they do, and cancel what is not done."""
