@@ -223,7 +223,7 @@ class Asking:
         self._ended()
 
     def _check_known(self, number: int) -> None:
-        if number >= self._next:
+        if number >= self._next or number % 2 != self._next % 2:
             raise BrokerError("the tunnel carried an answer that nobody asked for", code=Code.MALFORMED)
 
 

@@ -8,6 +8,7 @@ A stream is a request with its body one way and a reply with its body the other.
 of a body before it is asked for more with CREDIT. Bodies that fit stand in one frame with their head.
 """
 
+import re
 from enum import IntEnum, StrEnum
 from struct import Struct as Packing
 from struct import error as PackingError  # noqa: N812 as it is named where it is made
@@ -32,6 +33,7 @@ FRAME_MOST = CHUNK + HEAD_MOST + 64
 """The most bytes of a frame: what a carrier has to let through, and no more."""
 
 _STATUS = range(200, 600)
+_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")  # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _PREFIX = Packing(">BBQ")
 _HEADED = Packing(">BBQI")
 _CREDIT = Packing(">BBQI")
@@ -353,9 +355,10 @@ def _checked_reply(reply: ReplyHead) -> ReplyHead:
 def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     if len(headers) > HEADERS_MOST:
         raise _malformed(f"{len(headers)} headers, more than {HEADERS_MOST}")
-    for name, value in headers:
-        if not name or not (name + value).replace("\t", "").isprintable():
-            raise _malformed("a header without a name, or with control characters")
+    if not all(name for name, _ in headers) or not _NAMES.fullmatch("".join([name for name, _ in headers])):
+        raise _malformed("a header whose name is none")
+    if not "".join([value for _, value in headers]).replace("\t", "").isprintable():
+        raise _malformed("control characters in a header")
 
 
 def _malformed(what: str) -> BrokerError:
