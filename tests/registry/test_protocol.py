@@ -100,12 +100,18 @@ def test_an_error_s_body_is_told_short_and_printable() -> None:
     assert len(parse_errors(b'{"errors":[{"message":"' + b"x" * 10_000 + b'"}]}')) == 200
 
 
-def test_pages_of_tags_follow_links_on_the_same_host_only() -> None:
+def test_pages_of_tags_follow_what_links_ask_for_and_never_to_another_host() -> None:
     here = "https://x.io/v2/a/tags/list?n=2"
     assert next_page('</v2/a/tags/list?last=b&n=2>; rel="next"', here) == "https://x.io/v2/a/tags/list?last=b&n=2"
-    assert next_page('<https://evil.io/v2/a/tags/list>; rel="next"', here) == ""
+    within = '<http://10.0.0.7:5000/registry/v2/a/tags/list?last=b>; rel="next"'
+    assert next_page(within, here) == "https://x.io/v2/a/tags/list?last=b"
+    both = '<https://x.io/v2/a?page=1>; rel="prev", <https://x.io/v2/a?page=3>; rel="next"'
+    assert next_page(both, here) == "https://x.io/v2/a/tags/list?page=3"
     assert next_page("", here) == ""
     assert next_page('</x>; rel="prev"', here) == ""
+    for nowhere in ('<https://evil.io/v2/a/tags/list>; rel="next"', '</v2/a/tags/list?n=2>; rel="next"'):
+        with pytest.raises(MalformedError, match="leads nowhere"):
+            next_page(nowhere, here)
     assert parse_tags(b'{"name":"a","tags":null}', "x.io") == ()
     with pytest.raises(MalformedError):
         parse_tags(b'{"tags":[1]}', "x.io")

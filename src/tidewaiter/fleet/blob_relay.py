@@ -68,7 +68,7 @@ class BlobRelay:
     def __init__(self, parts: Parts, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._parts = parts
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the end may come with a collection of garbage, in any thread at any time
         self._offers: dict[str, _Offer] = {}
         self._troubles: dict[_Blob, tuple[Trouble, datetime]] = {}
         self._server: _Server | None = None
@@ -117,11 +117,11 @@ class BlobRelay:
         for name, offer in list(self._offers.items()):
             if offer.until > now:
                 break
-            del self._offers[name]
+            self._offers.pop(name, None)
         for blob, (_, until) in list(self._troubles.items()):
             if until > now:
                 break
-            del self._troubles[blob]
+            self._troubles.pop(blob, None)
 
 
 class _Server(ThreadingHTTPServer):
@@ -148,7 +148,8 @@ class _Server(ThreadingHTTPServer):
         """Ends the listening and all connections."""
         self._ended = True
         _shut(self.socket)  # who waits for a connection is woken
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
         self.server_close()
         for connection in list(self.connections):
             _shut(connection)

@@ -3,10 +3,10 @@
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
 
 from tidewaiter.aws.ecr import expiry
 from tidewaiter.aws.registries import Place
@@ -18,25 +18,27 @@ from tidewaiter.errors import (
     RegistryAbsentError,
     RegistryDeniedError,
     RegistryError,
+    TidewaiterError,
     UsageError,
 )
 from tidewaiter.fleet.blob_relay import BlobRelay
-from tidewaiter.fleet.lanes import Lanes
+from tidewaiter.fleet.lanes import side_by_side
+from tidewaiter.fleet.tagged import LARGEST_MANIFEST, tagged
 from tidewaiter.model.cloud import Account, Authorization, Download, ImageDetail, ManifestAnswer, Registry
 from tidewaiter.model.image import Digest, Reference
-from tidewaiter.registry.catalogues import catalogue
+from tidewaiter.registry.catalogues import Catalogue
 from tidewaiter.registry.client import RegistryClient
 from tidewaiter.registry.credentials import Credential
 from tidewaiter.registry.kinds import Base, Kind, base_of, kind_of, login_of
 from tidewaiter.registry.reference import DOCKER_HUB, is_repository
-from tidewaiter.registry.transport import Waiting
+from tidewaiter.registry.transport import Transport, Waiting
 
-_AT_ONCE = 8  # requests of one listing, or of one batch of manifests
-_LARGEST_MANIFEST = 16 << 20
-_DENIED = "Unauthorized"
-_ABSENT = "ImageNotFound"
-_Q = TypeVar("_Q", bound=Hashable)
-_A = TypeVar("_A")
+_MANIFESTS_AT_ONCE = 8
+_SURELY_RELAYED = 3
+"""After so many blobs in a row that a registry gives itself, it is not asked any more where the next one is."""
+
+_LOGIN = "Check the user name and the password or token of its connection, and what they may read."
+_NAMES = "Or name the connection's repositories: then it need not list them."
 
 
 def docker_registry(
@@ -54,7 +56,7 @@ def docker_registry(
     """The registry of this type (`docker-hub`, `acr`, `harbor-cr` …) at `base`, entered with a login or without one.
 
     Nothing is sent yet. `repositories` are all that are looked at, where the registry cannot list them or is not to be
-    asked. The caller closes it. Raises UsageError for settings that cannot be.
+    asked. Raises UsageError for settings that cannot be.
     """
     known = kind_of(kind)
     place = base_of(known, base)
@@ -66,9 +68,8 @@ def docker_registry(
 class DockerRegistry:
     """A registry, asked with one login by its Docker API, `aws.registries.RegistryApi`.
 
-    Thread-safe; close it after use.
-    Blobs that the registry itself gives only to who logs in are relayed by this process, so that those who read them
-    need no login.
+    Thread-safe; close it after use, or let go of it: its connections end with it. Blobs that the registry itself gives
+    only to who logs in are relayed by this process, so that those who read them need no login.
     """
 
     def __init__(
@@ -83,13 +84,19 @@ class DockerRegistry:
     ) -> None:
         self._kind = kind
         self._base = base
-        self._credential = credential
         self._named = tuple(repositories)
         self._registry = Registry(partition="", account=base.registry, region="", host=base.registry, via=via)
         self._client = RegistryClient(keychain=_Login(credential), waiting=waiting)
-        self._waiting = waiting
+        transport = Transport(waiting or Waiting(), insecure=False)
+        self._catalogue = Catalogue(
+            kind=kind, base=base, credential=credential, client=self._client, transport=transport
+        )
         self._relay = BlobRelay(self._client)
-        self._relays = False
+        self._unredirected = 0
+        self._ending = weakref.finalize(self, _end, self._relay, self._client, transport)
+
+    def __repr__(self) -> str:
+        return f"DockerRegistry({self._kind.name!r}, {self._registry.host!r})"
 
     @property
     def registry(self) -> Registry:
@@ -98,134 +105,101 @@ class DockerRegistry:
 
     @property
     def place(self) -> Place:
-        """The registry in what stands for its account."""
+        """The registry, in what stands for its account."""
         return Place(account=Account(id=self._registry.account, name=self._kind.title), api=self)
 
     def close(self) -> None:
         """Ends all connections, also those of who reads relayed blobs."""
-        self._relay.close()
-        self._client.close()
+        self._ending()
 
     def repositories(self) -> Iterator[str]:
         """The names of all repositories: those that were told, else those that the registry lists.
 
-        Raises CloudError after the last of them where some have names that cannot be.
+        Raises CloudError after the last of them where some have names that cannot be, or where none is below the base.
         """
         if self._named:
             yield from self._named
             return
-        strange = []
-        with self._told():
-            for name in catalogue(self._kind, self._base, self._credential, self._client, self._waiting):
+        strange: list[str] = []
+        found = False
+        with self._told(_NAMES):
+            for name in self._catalogue.names():
                 if not is_repository(name):
                     strange.append(name)
                 elif self._base.covers(name):
+                    found = True
                     yield name
         if strange:
             what = f"it lists {len(strange)} repositories with names that cannot be, as {strange[0][:100]!r}"
             raise CloudError(what, where=self._registry.host)
+        if self._base.namespace and not found:
+            what = f"it lists no repository below {self._base.namespace}"
+            raise CloudError(
+                what, where=self._registry.host, advice="Check how that is spelled, and what its login sees."
+            )
 
     def images(self, repository: str) -> Iterator[ImageDetail]:
         """All tagged manifests of a repository; what has no tag is found by the indexes that list it.
 
-        Raises CloudError after the last of them where a tag cannot be resolved.
+        Raises CloudError after the last of them where a tag names nothing that can be had.
         """
         with self._told():
-            found: dict[Digest, _Tagged] = {}
-            refused: list[tuple[str, RegistryError]] = []
-            answers = _side_by_side(lambda tag: self._resolved(repository, tag), self._tags(repository))
-            for tag, resolved in answers.items():
-                if isinstance(resolved, RegistryError):
-                    refused.append((tag, resolved))
-                else:
-                    found.setdefault(resolved[0], _Tagged(resolved[1])).tags.append(tag)
-        for digest, tagged in found.items():
-            yield ImageDetail(digest=digest, tags=tuple(tagged.tags), media_type=tagged.media_type)
-        if refused:
-            raise self._unresolved(repository, refused)
+            try:
+                found = tagged(self._client, self._reference(repository), google=self._kind.google)
+            except RegistryAbsentError:
+                if repository in self._named:
+                    raise
+                return  # the registry lists it, and has no tag of it
+        yield from found.details
+        if found.refused:
+            tag, error = found.refused[0]
+            others = f", and {len(found.refused) - 1} more of its tags" if found.refused[1:] else ""
+            raise _as_cloud_error(error, f"tag {tag}{others}: ", where=f"{self._registry.host}/{repository}")
 
     def resolve(self, repository: str, tag: str) -> Digest:
         """The manifest that a tag names now."""
         with self._told():
-            return self._client.resolve(self._reference(repository, tag=tag), ceiling=_LARGEST_MANIFEST)[0]
+            return self._client.resolve(self._reference(repository, tag=tag), ceiling=LARGEST_MANIFEST)[0]
 
     def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:
         """The manifests of these digests: an answer for each, not verified."""
-        return _side_by_side(lambda digest: self._manifest(repository, digest), digests)
+        return side_by_side(lambda digest: self._manifest(repository, digest), digests, threads=_MANIFESTS_AT_ONCE)
 
     def download(self, repository: str, digest: Digest) -> Download:
         """Where the bytes of a blob can be had now, without a login: a signed address, or one of this process."""
         reference = self._reference(repository)
         with self._told():
-            if self._relays:
+            if self._unredirected >= _SURELY_RELAYED:
                 return self._relay.download(reference, digest)
             url, headers = self._client.address(reference, digest)
-        if "Authorization" in headers:
-            self._relays = True
+            if "Authorization" not in headers:
+                self._unredirected = 0
+                return Download(url=url, headers=tuple(headers.items()), expires=expiry(url))
+            self._unredirected += 1
             return self._relay.download(reference, digest)
-        return Download(url=url, headers=tuple(headers.items()), expires=expiry(url))
 
     def authorization(self) -> Authorization:
-        """Never: it is the Docker API that is asked here, and there is no other to log in to."""
-        raise CloudError("the registry has no other way in", where=self._registry.host)
+        """Never: what is asked here is the Docker API, and there is no other. Raises CloudError."""
+        raise CloudError("there is no other way into the registry", where=self._registry.host)
 
     def _reference(self, repository: str, *, tag: str = "", digest: Digest | None = None) -> Reference:
         return Reference(registry=self._registry.host, repository=repository, tag=tag, digest=digest)
 
-    def _tags(self, repository: str) -> list[str]:
-        try:
-            return list(dict.fromkeys(self._client.tags(self._reference(repository))))
-        except RegistryAbsentError:
-            if self._named:
-                raise
-            return []  # listed by the registry, which has no tag of it
-
-    def _resolved(self, repository: str, tag: str) -> tuple[Digest, str] | RegistryError:
-        try:
-            return self._client.resolve(self._reference(repository, tag=tag), ceiling=_LARGEST_MANIFEST)
-        except RegistryError as error:
-            return error
-
-    def _unresolved(self, repository: str, refused: Sequence[tuple[str, RegistryError]]) -> CloudError:
-        """The error of tags that name nothing that could be had, by the first of them."""
-        first = self._as_cloud_error(refused[0][1])
-        first.where = f"{self._registry.host}/{repository}"
-        return first
-
     def _manifest(self, repository: str, digest: Digest) -> ManifestAnswer:
+        reference = self._reference(repository, digest=digest)
         try:
-            content, media_type = self._client.given(
-                self._reference(repository, digest=digest), ceiling=_LARGEST_MANIFEST
-            )
-        except RegistryAbsentError as error:
-            return ManifestAnswer(failure=_ABSENT, reason=error.what)
-        except RegistryDeniedError as error:
-            return ManifestAnswer(failure="UpstreamAccessDenied", reason=error.what)
-        except (RegistryError, LimitError) as error:
-            return ManifestAnswer(failure="NotGiven", reason=error.what)
+            content, media_type = self._client.given(reference, ceiling=LARGEST_MANIFEST)
+        except (RegistryError, MalformedError, LimitError) as error:
+            return ManifestAnswer(failure=_failure(error), reason=error.what)
         return ManifestAnswer(content=content, media_type=media_type)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Registries' errors as those of the seam."""
+    def _told(self, advice: str = "") -> Iterator[None]:
+        """Registries' errors as those of the seam; `advice` is what else helps where the registry refuses."""
         try:
             yield
         except (RegistryError, MalformedError, LimitError) as error:
-            raise self._as_cloud_error(error) from error
-
-    def _as_cloud_error(self, error: RegistryError | MalformedError | LimitError) -> CloudError:
-        if isinstance(error, RegistryDeniedError):
-            advice = "Check the user name and the password or token of its connection, and what they may read."
-            return CloudDeniedError(error.what, where=error.where, advice=advice, code=_DENIED)
-        return CloudError(error.what, where=error.where, advice=error.advice, retry=error.retry)
-
-
-@dataclass(slots=True)
-class _Tagged:
-    """A manifest with the tags that name it."""
-
-    media_type: str
-    tags: list[str] = field(default_factory=list)
+            raise _as_cloud_error(error, advice=advice) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +215,10 @@ class _Login:
         return ()
 
 
-def _side_by_side(ask: Callable[[_Q], _A], questions: Sequence[_Q]) -> dict[_Q, _A]:
-    """The answers to all these questions, asked several at a time, in the order of the questions."""
-    answers: dict[_Q, _A] = {}
-
-    def note(question: _Q) -> None:
-        answers[question] = ask(question)
-
-    Lanes().each(questions, note, threads=_AT_ONCE)
-    return {question: answers[question] for question in questions}
+def _end(relay: BlobRelay, client: RegistryClient, transport: Transport) -> None:
+    relay.close()
+    client.close()
+    transport.close()
 
 
 def _named(name: str, base: Base) -> str:
@@ -260,3 +229,28 @@ def _named(name: str, base: Base) -> str:
     if not is_repository(full):
         raise UsageError(f"{name[:100]!r} is no repository", where=base.registry)
     return full
+
+
+def _as_cloud_error(error: TidewaiterError, before: str = "", *, where: str = "", advice: str = "") -> CloudError:
+    """A registry's error as that of the seam; `before` begins its sentence, `advice` helps where it refuses."""
+    what, where = f"{before}{error.what}", where or error.where
+    if isinstance(error, RegistryDeniedError):
+        told = " ".join(filter(None, (_LOGIN, advice)))
+        return CloudDeniedError(what, where=where, advice=told, code="Unauthorized")
+    if isinstance(error, RegistryAbsentError):
+        return CloudError(what, where=where, advice=advice, code="NotFound")
+    return CloudError(what, where=where, advice=error.advice, retry=error.retry)
+
+
+def _failure(error: TidewaiterError) -> str:
+    """ECR's word for why there is no manifest.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html
+    """
+    match error:
+        case RegistryAbsentError():
+            return "ImageNotFound"
+        case RegistryDeniedError():
+            return "UpstreamAccessDenied"
+        case _:
+            return "UpstreamUnavailable"

@@ -1,10 +1,12 @@
 """Things done side by side in threads, with an end to all of them as soon as one fails."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
+_Question = TypeVar("_Question", bound=Hashable)
+_Answer = TypeVar("_Answer")
 _POLL = 0.5  # seconds between looks whether somebody stopped
 _PATIENCE = 1.0  # seconds, once stopped, for a thread that may wait for a slow network
 
@@ -76,6 +78,20 @@ class Lanes:
             do()
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits, which raises it
             self.stop(error)
+
+
+def side_by_side(
+    ask: Callable[[_Question], _Answer], questions: Iterable[_Question], *, threads: int
+) -> dict[_Question, _Answer]:
+    """The answers to all questions, in their order, asked in up to so many threads. Raises what `ask` raises."""
+    answers: dict[_Question, _Answer] = {}
+    questions = list(dict.fromkeys(questions))
+
+    def note(question: _Question) -> None:
+        answers[question] = ask(question)
+
+    Lanes().each(questions, note, threads=threads)
+    return {question: answers[question] for question in questions}
 
 
 class _Shared(Generic[_T]):

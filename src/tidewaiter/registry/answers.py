@@ -1,6 +1,6 @@
 """What a registry's refusals mean, said so that a user knows what to do, and without any secret."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
 import urllib3
@@ -10,7 +10,7 @@ from tidewaiter.errors import LimitError, RegistryAbsentError, RegistryDeniedErr
 from tidewaiter.registry.credentials import Credential
 from tidewaiter.registry.protocol import parse_errors
 from tidewaiter.registry.reference import DOCKER_HUB
-from tidewaiter.registry.transport import let_go
+from tidewaiter.registry.transport import Waiting, can_pass, let_go, no_answer
 
 _LARGEST_ERROR = 1 << 16
 _CHUNK = 1 << 16
@@ -29,6 +29,25 @@ def read_body(answer: urllib3.BaseHTTPResponse, ceiling: int, *, limit: str, whe
     if not left:
         raise LimitError(f"it has more than {ceiling} bytes", limit=limit, where=where)
     return b"".join(parts)
+
+
+def read_whole(
+    ask: Callable[[], urllib3.BaseHTTPResponse], ceiling: int, *, limit: str, where: str, waiting: Waiting
+) -> tuple[bytes, Mapping[str, str]]:
+    """A small body and its headers, asked for again when the connection is lost in its middle.
+
+    `ask` gives an answer that is good, or raises. Raises RegistryError, and LimitError beyond `ceiling` bytes.
+    """
+    attempt = 0
+    while True:
+        answer = ask()
+        try:
+            return read_body(answer, ceiling, limit=limit, where=where), answer.headers
+        except (HTTPError, OSError) as error:
+            attempt += 1
+            if attempt >= waiting.patience.tries or not can_pass(error):
+                raise no_answer(error, where) from error
+            waiting.pause(attempt - 1, where)
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

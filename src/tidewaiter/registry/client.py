@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tidewaiter.errors import LimitError, MalformedError, RegistryError
 from tidewaiter.model.image import Digest, Reference
-from tidewaiter.registry.answers import read_body
+from tidewaiter.registry.answers import read_whole
 from tidewaiter.registry.authorization import Authorizer
 from tidewaiter.registry.credentials import ConfiguredKeychain, Keychain
 from tidewaiter.registry.protocol import (
@@ -27,6 +27,7 @@ from tidewaiter.registry.protocol import (
     manifest_path,
     next_page,
     parse_catalog,
+    parse_challenges,
     parse_digest,
     parse_tags,
     resolve,
@@ -35,7 +36,7 @@ from tidewaiter.registry.protocol import (
 )
 from tidewaiter.registry.reference import api_host, is_loopback, parse_reference
 from tidewaiter.registry.stream import open_stream
-from tidewaiter.registry.transport import Transport, Waiting, can_pass, let_go, no_answer
+from tidewaiter.registry.transport import Transport, Waiting, let_go
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -143,9 +144,12 @@ class RegistryClient:
 
     def tags(self, reference: Reference) -> Iterator[str]:
         """The repository's tags, page by page."""
-        where = f"{reference.registry}/{reference.repository}"
-        for content in self._pages(reference, tags_path(reference.repository), f"repository {reference.repository}"):
-            yield from parse_tags(content, where)
+        for content in self.tag_pages(reference):
+            yield from parse_tags(content, f"{reference.registry}/{reference.repository}")
+
+    def tag_pages(self, reference: Reference) -> Iterator[bytes]:
+        """The pages of the list of tags: some registries tell more in them."""
+        return self._pages(reference, tags_path(reference.repository), f"repository {reference.repository}")
 
     def catalog(self, registry: str) -> Iterator[str]:
         """The names of a registry's repositories, page by page; not every registry tells them, nor to everybody."""
@@ -157,34 +161,41 @@ class RegistryClient:
         parts = urlsplit(self._base(registry))
         return f"{parts.scheme}://{parts.netloc}"
 
+    def login_origin(self, registry: str) -> str:
+        """The scheme and host that the registry sends to for tokens, its own where it does not.
+
+        Raises RegistryError for one to which no secret may go.
+        """
+        answer = self._transport.send("GET", f"{self._base(registry)}/v2/", {})
+        let_go(answer)
+        challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
+        realm = next((each.parameters.get("realm", "") for each in challenges if each.scheme == "bearer"), "")
+        if not realm:
+            return self.origin(registry)
+        self._allow(realm, urlsplit(self._base(registry)).netloc)
+        parts = urlsplit(realm)
+        return f"{parts.scheme}://{parts.netloc}"
+
     def _pages(self, reference: Reference, path: str, what: str) -> Iterator[bytes]:
-        """The pages of a list. The path of the next one may be as a server behind a proxy sees it: its query counts."""
-        base, query = self._base(reference.registry), "n=1000"
+        base, following = self._base(reference.registry), f"{path}?n=1000"
         for _ in range(_MOST_PAGES):
-            content, headers = self._whole(reference, f"{path}?{query}", {}, what, _LARGEST_PAGE)
+            content, headers = self._whole(reference, following, {}, what, _LARGEST_PAGE)
             yield content
-            following = next_page(headers.get("Link", ""), f"{base}{path}?{query}")
+            following = next_page(headers.get("Link", ""), base + following).removeprefix(base)
             if not following:
                 return
-            query = urlsplit(following).query
         raise LimitError(f"its {what} has more than {_MOST_PAGES} pages", limit="tag_pages", where=reference.registry)
 
     def _whole(
         self, reference: Reference, path: str, headers: Mapping[str, str], what: str, ceiling: int
     ) -> tuple[bytes, Mapping[str, str]]:
-        """A small body, asked for again when the connection is lost in its middle."""
-        attempt = 0
-        while True:
+        def ask() -> urllib3.BaseHTTPResponse:
             answer = self._send(reference, path, headers)
             if answer.status != HTTPStatus.OK:
                 raise self._refusal(answer, what, reference)
-            try:
-                return read_body(answer, ceiling, limit="manifest_bytes", where=str(reference)), answer.headers
-            except (HTTPError, OSError) as error:
-                attempt += 1
-                if attempt >= self._waiting.patience.tries or not can_pass(error):
-                    raise no_answer(error, reference.registry) from error
-                self._waiting.pause(attempt - 1, reference.registry)
+            return answer
+
+        return read_whole(ask, ceiling, limit="manifest_bytes", where=str(reference), waiting=self._waiting)
 
     def _send(
         self, reference: Reference, path: str, headers: Mapping[str, str], *, method: str = "GET"

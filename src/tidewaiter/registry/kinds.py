@@ -21,7 +21,7 @@ class Kind:
     with a path names a part of the registry: where the path is `mounted`, the registry's API begins below it, else it
     is how the names of repositories begin. `login_as` is the user name under which a token is a password; where that is
     "", a token is shown as it is; where it is None, a user name has to be told. `both`: a token is user name and
-    password.
+    password. `google`: its lists of tags tell all manifests.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Kind:
     mounted: bool = False
     login_as: str | None = ""
     both: bool = False
+    google: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,13 @@ _KINDS = (
         example="example.azurecr.io",
         login_as="00000000-0000-0000-0000-000000000000",
     ),
-    Kind(name="gcr", title="Google Container Registry", base="gcr.io", login_as="oauth2accesstoken"),
+    Kind(name="gcr", title="Google Container Registry", base="gcr.io", login_as="oauth2accesstoken", google=True),
     Kind(
         name="google-artifact-cr",
         title="Google Artifact Registry",
         example="europe-docker.pkg.dev/project/repository",
         login_as="oauth2accesstoken",
+        google=True,
     ),
     Kind(
         name="artifactory-cr",

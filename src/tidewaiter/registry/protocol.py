@@ -195,10 +195,26 @@ def parse_digest(header: str) -> Digest | None:
 
 
 def next_page(link: str, address: str) -> str:
-    """The address of the next page that a `Link` header names; "" for the last, and for one on another host."""
+    """The address of the page after `address` that a `Link` header names; "" for the last one.
+
+    Raises MalformedError for one that leads nowhere.
+    https://www.rfc-editor.org/rfc/rfc8288
+    """
     match = _LINK.search(link)
-    target = urljoin(address, match[1]) if match else ""
-    return target if target and same_origin(target, address) else ""
+    return next_query(match[1], address) if match else ""
+
+
+def next_query(following: str, address: str) -> str:
+    """The address with the query of `following`, which names the next page.
+
+    Its path may be as a server behind a proxy sees it, and nothing may lead to another host: only the query counts.
+    Raises MalformedError for one that leads back to the same page.
+    """
+    path, _, here = address.partition("?")
+    query = following.partition("#")[0].partition("?")[2]
+    if not query or query == here:
+        raise MalformedError("its list names a next page that leads nowhere", where=urlsplit(address).netloc)
+    return f"{path}?{query}"
 
 
 def content_range(header: str) -> ContentRange | None:
