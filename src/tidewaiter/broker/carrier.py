@@ -21,8 +21,8 @@ class SocketSettings(TypedDict):
     autoping: bool
 
 
-SOCKET: SocketSettings = {"max_msg_size": FRAME_MOST, "autoping": False}
-"""Bounded frames. The tunnel has a heartbeat of its own; a carrier answers pings of proxies, never waiting for it."""
+SOCKET: SocketSettings = {"max_msg_size": FRAME_MOST + 1, "autoping": False}
+"""Frames of `FRAME_MOST` bytes at most. The tunnel has a heartbeat of its own; carriers answer others' pings."""
 
 
 class Carrier(Protocol):
