@@ -35,8 +35,8 @@ _T = TypeVar("_T")
 _WAITS = 90.0  # seconds without a byte: more than a server lets a long poll wait
 _SCAN_ACCEPTED = 60.0
 _BODY_MOST = 16 << 20
+_CHUNK = 1 << 18
 _PASSING = frozenset({Code.NOT_CONNECTED, Code.LOST, Code.DEADLINE, Code.BUSY, Code.UNREACHABLE})
-_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _ADVICE = {
     Code.UNAUTHORIZED: "Set TIDEWAITER_BROKER_KEY to one of the server's API keys.",
     Code.UNKNOWN_CONNECTION: "`tidewaiter broker connections list` names those that there are.",
@@ -77,21 +77,25 @@ class Answer:
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes. Raises BrokerError where it breaks off."""
         try:
-            while chunk := self._response.read1(decode_content=False):
+            while chunk := self._response.read1(_CHUNK, decode_content=False):
                 yield chunk
         except (HTTPError, OSError) as error:
             raise _lost(error, self._where) from error
+        if getattr(self._response, "length_remaining", None):
+            raise BrokerError("an answer broke off", where=self._where, retry=True, code=Code.LOST)
 
     def check(self) -> None:
-        """Raises the agent's own error, as CloudError, for an answer that is one."""
+        """Raises the agent's own error, as CloudError, for an answer that is one; BrokerError where nobody says why."""
         if self.status < HTTPStatus.BAD_REQUEST:
             return
         content = self.read(_BODY_MOST)
         try:
             trouble = msgspec.json.decode(content, type=Trouble)
         except msgspec.MsgspecError:
-            what = f"the agent answers {self.status}, and does not say why"
-            raise BrokerError(what, where=self._where, code=Code.FAILED) from None
+            what = f"somebody on the way answers {self.status}, and does not say why"
+            passing = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            code = Code.LOST if passing else Code.FAILED
+            raise BrokerError(what, where=self._where, retry=passing, code=code) from None
         raise trouble.error()
 
 
@@ -201,7 +205,8 @@ class BrokerApi:
 def _checked(url: str, *, insecure: bool) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise UsageError(f"{url!r} is not the address of a broker server", advice="Give it as https://HOST[:PORT].")
+        shown = repr(url) if "@" not in url else "what holds a user name"
+        raise UsageError(f"{shown} is not the address of a broker server", advice="Give it as https://HOST[:PORT].")
     if parts.scheme == "http" and not (insecure or is_loopback(parts.netloc)):
         what = f"{url} would show the API key to whoever is on the way"
         raise UsageError(what, advice="Use https, or --broker-insecure on a network that you trust.")
@@ -213,8 +218,8 @@ def _check(answer: Answer, response: urllib3.BaseHTTPResponse, where: str) -> No
     code = response.headers.get(ERROR, "")
     if code:
         _refuse(code, answer, where)
-    if response.status in _BUSY:
-        raise BrokerError("has no room for more now", where=where, code=Code.BUSY, retry=True)
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise BrokerError("the agent has no room for more now", where=where, code=Code.BUSY, retry=True)
 
 
 def _refuse(code: str, answer: Answer, where: str) -> NoReturn:
@@ -224,7 +229,8 @@ def _refuse(code: str, answer: Answer, where: str) -> NoReturn:
         told = _Failure(message=f"the broker server answers {answer.status}, {code}")
     known = next((each for each in Code if each == code), Code.FAILED)
     advice = _ADVICE.get(known) or told.advice
-    raise BrokerError(told.message or code, where=where, advice=advice, retry=known in _PASSING, code=code)
+    passing = known in _PASSING or answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+    raise BrokerError(told.message or code, where=where, advice=advice, retry=passing, code=code)
 
 
 def _read(answer: Answer, kind: type[_T], connection: str) -> _T:

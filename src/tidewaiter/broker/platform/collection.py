@@ -70,7 +70,7 @@ class Collection:
         owner: str,
         fingerprint: str,
         watcher: Watcher,
-        pace: Pace | None = None,
+        pace: Pace,
     ) -> None:
         self._connection = connection
         self._api = api
@@ -80,7 +80,7 @@ class Collection:
         self._owner = owner
         self._fingerprint = fingerprint
         self._watcher = watcher
-        self._pace = pace or Pace()
+        self._pace = pace
         self._posts = Desk(_POSTING)
         self._acknowledgements = Desk(1)
         self._unacknowledged = 0

@@ -4,7 +4,7 @@ import hashlib
 import queue
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Self
 
@@ -87,8 +87,10 @@ class Expedition:
 
     @property
     def identity(self) -> Identity | None:
-        """As whom the agents look; None where they are several."""
+        """As whom the agents look, with the role of a connection that is alone; None where they are several."""
         told = {each.identity for each in self._hellos}
+        if len(told) > 1:
+            told = {replace(each, hops=()) for each in told}
         return told.pop() if len(told) == 1 else None
 
     def found(self) -> Iterator[Found]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tidewaiter.aws.registries import RegistryApi
-from tidewaiter.broker.platform.collection import Collection
+from tidewaiter.broker.platform.collection import Collection, Pace
 from tidewaiter.broker.platform.expedition import Expedition
 from tidewaiter.broker.platform.registry import RelayedRegistry
 from tidewaiter.fleet.looker import Looked, PulledImage
@@ -24,8 +24,9 @@ class RelayedLookers:
     `owner` tells apart for whom it is done: whoever keeps the results elsewhere is another.
     """
 
-    def __init__(self, expedition: Expedition, *, owner: str) -> None:
+    def __init__(self, expedition: Expedition, *, owner: str, pace: Pace | None = None) -> None:
         self._expedition = expedition
+        self._pace = pace or Pace()
         self._owner = hashlib.sha256(owner.encode(errors="surrogateescape")).hexdigest()[:16]
 
     def __call__(
@@ -38,7 +39,7 @@ class RelayedLookers:
         watcher: Watcher,
     ) -> "RelayedLooker":
         """Who has images looked through while the context is open."""
-        return RelayedLooker(self._expedition, self._owner, apis, watcher)
+        return RelayedLooker(self._expedition, self._owner, apis, watcher, self._pace)
 
 
 class RelayedLooker:
@@ -48,12 +49,18 @@ class RelayedLooker:
     """
 
     def __init__(
-        self, expedition: Expedition, owner: str, apis: Callable[[Registry], RegistryApi], watcher: Watcher
+        self,
+        expedition: Expedition,
+        owner: str,
+        apis: Callable[[Registry], RegistryApi],
+        watcher: Watcher,
+        pace: Pace,
     ) -> None:
         self._expedition = expedition
         self._owner = owner
         self._apis = apis
         self._watcher = watcher
+        self._pace = pace
         self._lock = threading.Lock()
         self._collections: dict[str, Collection] = {}
 
@@ -84,5 +91,6 @@ class RelayedLooker:
                     owner=self._owner,
                     fingerprint=self._expedition.fingerprint,
                     watcher=self._watcher,
+                    pace=self._pace,
                 )
             return self._collections[api.connection]

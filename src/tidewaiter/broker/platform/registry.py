@@ -70,23 +70,26 @@ class RelayedRegistry:
         self, path: str, parameters: Sequence[tuple[str, str]], kind: type[_T], *, within: float = _LISTING
     ) -> Iterator[_T]:
         whole = (*parameters, ("registry", self.registry.host))
-        got: list[_T] = []
+        most: list[_T] = []
 
-        def ask() -> None:
-            got.clear()
+        def ask() -> Sequence[_T]:
+            got: list[_T] = []
             with self.api.asked(self.connection, path, whole, deadline=within) as answer:
                 answer.check()
-                got.extend(only(lines(answer.chunks(), self._where), kind, self._where))
+                try:
+                    got.extend(only(lines(answer.chunks(), self._where), kind, self._where))
+                finally:
+                    most[:] = got if len(got) > len(most) else most
+            return got
 
         try:
-            self.reach.answered(ask)
+            yield from self.reach.answered(ask)
         except BrokerError as error:
-            yield from got
+            yield from most
             raise as_cloud_error(error) from error
         except CloudError:
-            yield from got
+            yield from most
             raise
-        yield from got
 
     @property
     def _where(self) -> str:

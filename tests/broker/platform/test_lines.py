@@ -1,0 +1,127 @@
+"""Lines of an agent: the end is told, and nothing is believed that cannot be."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.platform_api import lines as spelled
+from fakes.registries import ACCOUNT, registry
+from tidewaiter.broker.messages import AtRegistry, DocumentLine, ImageLine, Line, RepositoryLine, TagLine, Trouble
+from tidewaiter.broker.platform.lines import lines, only
+from tidewaiter.errors import BrokerError, CloudDeniedError, CloudError
+from tidewaiter.model.cloud import ImageDetail
+from tidewaiter.model.fleet import Kind
+from tidewaiter.model.image import Descriptor, Digest
+
+DIGEST = Digest("sha256", "a" * 64)
+NO_DIGEST = Digest("sha256", "../../etc")
+NAMES = [RepositoryLine(name) for name in ("app", "team/app", "a_b/c.d-e", "Nexus/Upper")]
+
+
+def read(content: bytes | Iterable[bytes]) -> Sequence[Line]:
+    return list(lines([content] if isinstance(content, bytes) else content, "connection shop"))
+
+
+def refused(content: bytes | Iterable[bytes]) -> BrokerError:
+    with pytest.raises(BrokerError) as raised:
+        read(content)
+    return raised.value
+
+
+@given(st.integers(1, 40))
+def test_lines_are_the_same_however_they_are_cut(size: int) -> None:
+    whole = spelled(NAMES)
+    assert read([whole[at : at + size] for at in range(0, len(whole), size)]) == NAMES
+
+
+def test_lines_that_stop_without_an_end_are_lost() -> None:
+    for content in (b"", spelled(NAMES, end=False)):
+        error = refused(content)
+        assert (error.code, error.retry) == ("lost", True)
+
+
+def test_a_last_line_needs_no_newline() -> None:
+    assert read(spelled(NAMES).rstrip()) == NAMES
+
+
+def test_trouble_is_the_error_that_it_was_behind_the_lines_before_it() -> None:
+    content = spelled([*NAMES, Trouble("it may not", code="AccessDenied", denied=True)], end=False)
+    found = lines([content], "connection shop")
+    assert [next(found) for _ in NAMES] == NAMES
+    with pytest.raises(CloudDeniedError, match="it may not"):
+        next(found)
+    with pytest.raises(CloudError):
+        read(spelled([Trouble("throttled")], end=False))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RepositoryLine(""),
+        RepositoryLine("../etc"),
+        RepositoryLine("a/../b"),
+        RepositoryLine("a//b"),
+        RepositoryLine("/a"),
+        RepositoryLine("a/"),
+        RepositoryLine("a\nb"),
+        RepositoryLine("a\x1b[31m"),
+        RepositoryLine("a?b"),
+        RepositoryLine("a%2fb"),
+        RepositoryLine("a" * 600),
+        TagLine("v1", NO_DIGEST),
+        ImageLine(ImageDetail(digest=NO_DIGEST)),
+        ImageLine(ImageDetail(digest=DIGEST, subject=NO_DIGEST)),
+        DocumentLine(NO_DIGEST, Kind.IMAGE),
+        DocumentLine(DIGEST, Kind.INDEX, children=(Descriptor(media_type="x", digest=NO_DIGEST, size=1),)),
+        AtRegistry(ACCOUNT, replace(registry(), host="../../etc")),
+        AtRegistry(ACCOUNT, replace(registry(), host="host\n")),
+        AtRegistry(ACCOUNT, replace(registry(), host="")),
+    ],
+    ids=lambda line: str(line)[:60].encode("ascii", "backslashreplace").decode(),
+)
+def test_names_and_digests_that_are_none_are_malformed(line: Line) -> None:
+    assert refused(spelled([line])).code == "malformed"
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]\n", b"{}\n", b'{"type":"other"}\n', b"\xff\n", b"[" * 100_000 + b"\n", b"null\n"]
+)
+def test_what_is_no_line_is_malformed(content: bytes) -> None:
+    error = refused(content)
+    assert (error.code, error.retry) == ("malformed", False)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_anything_but_lines_or_an_error(content: bytes) -> None:
+    with pytest.raises((BrokerError, CloudError)):
+        read(content + b"\n")
+
+
+def test_a_line_without_an_end_is_not_held_for_ever() -> None:
+    def endless() -> Iterable[bytes]:
+        while True:
+            yield b"x" * (1 << 20)
+
+    assert refused(endless()).code == "too-large"
+
+
+def test_a_line_of_another_kind_is_malformed() -> None:
+    found = read(spelled(NAMES))
+    assert list(only(found, RepositoryLine, "here")) == NAMES
+    with pytest.raises(BrokerError, match="of another kind") as raised:
+        list(only(found, TagLine, "here"))
+    assert raised.value.code == "malformed"
+
+
+def test_a_registry_keeps_what_it_is() -> None:
+    for each in (
+        registry(),
+        replace(registry(), host="public.ecr.aws/alias"),
+        replace(registry(), host="localhost:5000"),
+    ):
+        assert read(spelled([AtRegistry(ACCOUNT, each)])) == [AtRegistry(ACCOUNT, each)]
+    assert msgspec.json.decode(msgspec.json.encode(NAMES[0]), type=Line) == NAMES[0]
