@@ -22,6 +22,7 @@ _STATUS_OF_BROKER = {
     "malformed": 400,
     "unauthorized": 401,
     "refused": 403,
+    "not-found": 404,
     "too-large": 413,
     "busy": 429,
     "deadline": 504,

@@ -14,8 +14,8 @@ from tidewaiter.broker import tls
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.entrances import Entrances
 from tidewaiter.broker.agent.front import Front
-from tidewaiter.broker.agent.jobs import Jobs, working
-from tidewaiter.broker.agent.reception import Reception
+from tidewaiter.broker.agent.jobs import working
+from tidewaiter.broker.agent.reception import Reception, Scans
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import AgentInfo
@@ -69,7 +69,7 @@ class Agent:
         finally:
             desks.close()
 
-    def app(self, jobs: Jobs, desks: Desks) -> web.Application:
+    def app(self, jobs: Scans, desks: Desks) -> web.Application:
         """The application: it answers from these jobs, and asks AWS in these threads."""
         info = AgentInfo(
             version=tidewaiter.__version__,

@@ -39,9 +39,9 @@ async def validate(reception: Reception, asked: Asked) -> web.StreamResponse:
 
 
 def _told(entrance: Entrance, info: AgentInfo) -> Iterator[Line]:
+    found = entrance.found()  # what cannot be is told before the greeting
     yield Hello(info, _plain(entrance.identity()))
-    for found in entrance.found():
-        yield _line(found)
+    yield from map(_line, found)
 
 
 def _line(found: Found) -> Line:

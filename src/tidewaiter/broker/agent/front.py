@@ -12,13 +12,14 @@ from tidewaiter.broker.agent.routes import ROUTES, Route
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONNECTION, Trouble
 from tidewaiter.broker.paths import Target, canonical
-from tidewaiter.broker.signing import PROOF, Proven, Seal
+from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
 from tidewaiter.errors import BrokerError, TidewaiterError
 
 DESCRIPTION = "/openapi.json"
 
 _log = journal("agent")
 _LONGEST_NAME = 63
+_Found = tuple[Route, str] | web.Response
 _PROVEN = web.RequestKey("proven", Proven)
 
 
@@ -50,14 +51,15 @@ class Front:
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         redact: Redact = str
         try:
+            self._demand_room()
             target = canonical(request.raw_path)
             if str(target) == DESCRIPTION and request.method == "GET":
                 return document(description())
             found = _found(request.method, target)
+            proven = await self._let_in(request, target, found)
             if isinstance(found, web.Response):
                 return found
             route, rest = found
-            proven = route.open or await self._let_in(request, target)
             asked = self._reception.asked(request, target, rest, proven=proven)
             try:
                 return await route.answer(self._reception, asked)
@@ -74,15 +76,20 @@ class Front:
             )
             return document(trouble, status=500)
 
-    async def _let_in(self, request: web.Request, target: Target) -> bool:
+    def _demand_room(self) -> None:
+        """Raises BrokerError where too much is asked at the same time."""
+        most = self._reception.settings.requests
+        if self._under_way > most:
+            what = f"the agent answers {most} requests already"
+            raise BrokerError(what, advice="Ask again later.", retry=True, code="busy")
+
+    async def _let_in(self, request: web.Request, target: Target, found: _Found) -> bool:
         """Whether who asks has shown to know the secret.
 
-        Raises BrokerError where he has to, and where too much is asked at the same time.
+        Raises BrokerError where he has to and does not, also where he need not and tries wrongly.
         """
-        if self._under_way > self._reception.settings.requests:
-            what = f"the agent answers {self._reception.settings.requests} requests already"
-            raise BrokerError(what, advice="Ask again later.", retry=True, code="busy")
-        if self._seal is None:
+        is_open = isinstance(found, tuple) and found[0].open
+        if self._seal is None or (is_open and SIGNATURE not in request.headers):
             return False
         proven = self._seal.verify(request.method, str(target), request.headers)
         proven.check(await request.read())
@@ -90,7 +97,7 @@ class Front:
         return True
 
 
-def _found(method: str, target: Target) -> tuple[Route, str] | web.Response:
+def _found(method: str, target: Target) -> _Found:
     """Which route it is, and what stands at its end; an answer where there is none."""
     matching = [(route, rest) for route in ROUTES if (rest := route.match(target.segments)) is not None]
     if not matching:

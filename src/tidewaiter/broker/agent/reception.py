@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.entrance import Entrance
 from tidewaiter.broker.agent.entrances import Entrances
-from tidewaiter.broker.agent.jobs import Jobs
+from tidewaiter.broker.agent.jobs import Counts, Wanted
 from tidewaiter.broker.agent.redaction import Redact
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.credentials import decode
-from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, AgentInfo
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY, AgentInfo, Job
 from tidewaiter.broker.paths import Target
 from tidewaiter.errors import BrokerError
 
@@ -22,6 +22,28 @@ _T = TypeVar("_T")
 
 DEFAULT_DEADLINE = 60.0
 LONGEST_DEADLINE = 3600.0
+
+_ONCE = (CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY)
+
+
+class Scans(Protocol):
+    """Who looks through images; `jobs.Jobs` does, and says what these promise."""
+
+    async def submit(self, key: str, wanted: Wanted) -> Job:
+        """Take a job on."""
+        ...
+
+    def state(self, connection: str, job: str) -> Job | None:
+        """How far a job is."""
+        ...
+
+    async def cancel(self, connection: str, job: str) -> Job | None:
+        """Do a job no more."""
+        ...
+
+    def counts(self) -> Counts:
+        """How the agent is doing."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +75,7 @@ class Reception:
     """What answers are made with. `info` says who looks."""
 
     def __init__(
-        self, settings: AgentSettings, *, info: AgentInfo, entrances: Entrances, desks: Desks, jobs: Jobs
+        self, settings: AgentSettings, *, info: AgentInfo, entrances: Entrances, desks: Desks, jobs: Scans
     ) -> None:
         self.settings = settings
         self.info = info
@@ -63,6 +85,9 @@ class Reception:
 
     def asked(self, request: web.Request, target: Target, rest: str, *, proven: bool) -> Asked:
         """What is asked. Raises BrokerError for headers that nobody can mean."""
+        for name in _ONCE:
+            if len(request.headers.getall(name, ())) > 1:
+                raise BrokerError(f"the header {name} is given more than once", code="malformed")
         seconds = _seconds(request.headers)
         return Asked(
             request=request,
