@@ -1,15 +1,12 @@
 """The proof on the field's own tools: Debian's docker-registry serves, skopeo writes and reads."""
 
 import io
-import re
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from docker_registries import NEEDED, docker_registry_process, pushed, skopeo
 from tidewaiter.errors import RegistryDeniedError
 from tidewaiter.image.compression import unpacked
 from tidewaiter.image.limits import Limits
@@ -20,55 +17,19 @@ from tidewaiter.registry.credentials import ConfiguredKeychain
 from tidewaiter.simulator.archives import write_docker_archive, write_layout, write_layout_tar
 from tidewaiter.simulator.images import Built, build_attestation, build_image, build_index, build_layer, sha256
 
-# The password is pw, hashed with bcrypt as `htpasswd -B` does.
-HTPASSWD = "ann:$2y$04$bn5cUq8XkKXrgSWmYWr8XOdZpZsHKAjTMY3DLKNrKvcV0b26LxeSK\n"
 ARM = Platform("linux", "arm64")
 LAYERS = [
     build_layer({"etc/os-release": b"ID=debian\n"}, created_by="ADD rootfs"),
     build_layer({"app": bytes(range(256)) * 4000}, created_by="COPY app"),
 ]
 IMAGE = build_image(LAYERS)
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("docker-registry") and shutil.which("skopeo")),
-    reason="SKIPPED LOUDLY: docker-registry and skopeo are not installed (Debian has both)",
-)
-
-
-def skopeo(*arguments: str) -> str:
-    done = subprocess.run(["skopeo", "--insecure-policy", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def started(folder: Path, extra: str = "") -> tuple[subprocess.Popen[str], str]:
-    """A registry process and its host, once it listens."""
-    config = folder / "config.yml"
-    config.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\nhttp:\n  addr: 127.0.0.1:0\n{extra}"
-    )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(r"listening on (127\.0\.0\.1:[0-9]+)", line):
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            return process, found[1]
-    pytest.fail("docker-registry ended before it listened")
-
-
-def stopped(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    process.wait(timeout=10)
-    assert process.stderr is not None
-    process.stderr.close()
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    process, address = started(tmp_path_factory.mktemp("registry"))
-    yield address
-    stopped(process)
+    with docker_registry_process(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 def opened(target: str, *, platform: Platform | None = None, every: bool = False) -> tuple[Image, ...]:
@@ -90,11 +51,6 @@ def check(image: Image) -> None:
         assert sha256(plain) == blob.layer.diff_id
         assert sha256(content) == blob.layer.digest or blob.hash_of == "unpacked"
         assert len(content) == blob.layer.size
-
-
-def pushed(host: str, source: str, name: str, *options: str) -> str:
-    skopeo("copy", "--dest-tls-verify=false", *options, source, f"docker://{host}/{name}")
-    return f"{host}/{name}"
 
 
 @pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
@@ -162,9 +118,7 @@ def test_tags_are_listed(tmp_path: Path, host: str) -> None:
 
 
 def test_a_registry_with_a_password_lets_in_who_logged_in(tmp_path: Path) -> None:
-    (tmp_path / "htpasswd").write_text(HTPASSWD)
-    process, address = started(tmp_path, f"auth:\n  htpasswd:\n    realm: here\n    path: {tmp_path}/htpasswd\n")
-    try:
+    with docker_registry_process(tmp_path, password=True) as address:
         login = tmp_path / "login" / "config.json"
         source = f"oci:{write_layout(tmp_path / 'it', {'v1': IMAGE})}:v1"
         reference = pushed(address, source, "a/b:v1", "--dest-creds", "ann:pw", "--preserve-digests")
@@ -179,5 +133,3 @@ def test_a_registry_with_a_password_lets_in_who_logged_in(tmp_path: Path) -> Non
             pytest.raises(RegistryDeniedError, match=f"docker login {address}"),
         ):
             client.manifest(client.reference(reference), ceiling=1 << 20)
-    finally:
-        stopped(process)

@@ -25,6 +25,11 @@ _CODE = re.compile(rb"<Code>([A-Za-z.]{1,60})</Code>")
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
 _STALE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
+_S3_POLICY = (
+    "Behind a VPC endpoint for S3, its policy must allow s3:GetObject on the bucket of ECR's layers, "
+    "prod-<region>-starport-layer-bucket."
+)
+
 Ask = Callable[[], Download]
 """Asks for an address of one blob. Raises CloudError, or RegistryError."""
 
@@ -95,10 +100,7 @@ class _Way:
         said = _code(answer)
         match answer.status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                advice = (
-                    "Behind a VPC endpoint for S3, its policy must allow s3:GetObject on the bucket of ECR's layers, "
-                    "prod-<region>-starport-layer-bucket."
-                )
+                advice = _S3_POLICY if "X-Amz-" in urlsplit(download.url).query else ""
                 return RegistryDeniedError(f"{host} refuses the blob{said}", where=self._where, advice=advice)
             case HTTPStatus.NOT_FOUND:
                 return RegistryError(f"{host} does not have the blob{said}", where=self._where)

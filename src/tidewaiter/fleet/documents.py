@@ -96,7 +96,11 @@ def _read(digest: Digest, answer: ManifestAnswer, where: str) -> Document:
 def _unanswered(digest: Digest, answer: ManifestAnswer) -> Document:
     absent = answer.failure in _ABSENT
     said = f"{answer.failure or 'no answer'}{f', {answer.reason}' if answer.reason else ''}".rstrip(".")
-    advice = " It is listed all the same: run again, and ask AWS if it stays so." if absent else " Run again."
+    advice = (
+        " It is listed all the same: run again, and ask who runs the registry if it stays so."
+        if absent
+        else " Run again."
+    )
     why = Why.DENIED if answer.failure == _DENIED else Why.UNREACHABLE
     outcome = Outcome(state=State.FAILED, why=why, detail=f"The registry gave no manifest: {said}.{advice}")
     return Document(digest=digest, verdict=Verdict(kind=Kind.UNKNOWN, outcome=outcome), absent=absent)

@@ -117,8 +117,8 @@ class Plan:
         inside: set[Digest] = set()
         for detail in self._order:
             digest = detail.digest
-            if self._filters.newest and len(roots) >= self._filters.newest:
-                break
+            if self._filters.newest and len(roots) >= self._filters.newest and detail.pushed is not None:
+                continue  # what nobody knows the age of, as in other registries than ECR, may be the newest
             if digest in inside or (digest in claimed and not detail.tags):
                 continue
             if self._verdicts[digest].kind is Kind.ARTIFACT:

@@ -127,8 +127,8 @@ def _nothing(accounts: Sequence[AccountCoverage]) -> str:
     ):
         return "the filters leave nothing to look at. Check how repositories and tags are spelled."
     if not any(registry.manifests for registry in registries):
-        regions = ", ".join(sorted({registry.registry.region for registry in registries}))
-        return f"no manifest was found in any registry ({regions}): nothing was looked at. Check account and region."
+        where = ", ".join(sorted({each.registry.region or each.registry.host for each in registries}))
+        return f"no manifest was found in any registry ({where}): nothing was looked at. Check account and region."
     return ""
 
 

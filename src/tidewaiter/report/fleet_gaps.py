@@ -85,7 +85,8 @@ def located(report: FleetReport) -> Callable[[FleetImage], str]:
 
 
 def _place(image: FleetImage) -> str:
-    return f"{image.registry.account}/{'public' if image.registry.public else image.registry.region}"
+    region = "public" if image.registry.public else image.registry.region
+    return "/".join(filter(None, (image.registry.account, region)))
 
 
 @dataclass(slots=True)

@@ -10,12 +10,12 @@ import re
 import secrets
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from tidewaiter.model.image import Digest
 from tidewaiter.simulator.bodies import BlobConversation, BodyFaults
@@ -122,6 +122,18 @@ class SimulatedRegistry:
         """A blob's bytes."""
         return self._blobs.get((repository, digest))
 
+    def delete(self, repository: str, name: str) -> None:
+        """Holds no manifest of this tag or digest any more; a tag is listed all the same."""
+        del self._manifests[repository, name]
+
+    def untag(self, repository: str, tag: str) -> None:
+        """Does not list the tag any more."""
+        self._tags[repository].remove(tag)
+
+    def repositories(self) -> list[str]:
+        """The names of all repositories, sorted."""
+        return sorted({repository for repository, _ in self._manifests})
+
     def tags(self, repository: str) -> list[str] | None:
         """A repository's tags, sorted."""
         found = self._tags.get(repository)
@@ -178,6 +190,8 @@ class _Handler(BlobConversation):
             self.send(HTTPStatus.BAD_REQUEST, b"only one auth mechanism allowed")
         elif self._is_refused():
             self._challenge()
+        elif path == "/v2/_catalog":
+            self._give_list("repositories", self._registry.repositories(), {})
         elif match := _PATH.fullmatch(path):
             self._answer(match["repository"], match["kind"], match["name"])
         else:
@@ -250,12 +264,17 @@ class _Handler(BlobConversation):
         if tags is None:
             self._error(HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
             return
-        query = parse_qs(urlsplit(self.path).query)
-        most = min(int(query.get("n", ["100"])[0]), 2)  # small pages, so that there are several
-        rest = [tag for tag in tags if tag > query.get("last", [""])[0]]
-        following = f'</v2/{repository}/tags/list?n={most}&last={rest[most - 1]}>; rel="next"' if rest[most:] else ""
+        self._give_list("tags", tags, {"name": repository})
+
+    def _give_list(self, title: str, lines: Sequence[str], more: Mapping[str, str]) -> None:
+        """A page of a sorted list, a small one, so that there are several."""
+        address = urlsplit(self.path)
+        query = parse_qs(address.query)
+        most = min(int(query.get("n", ["100"])[0]), 2)
+        rest = [line for line in lines if line > query.get("last", [""])[0]]
+        following = f'<{address.path}?n={most}&last={quote(rest[most - 1])}>; rel="next"' if rest[most:] else ""
         headers = {"Link": following} if following else {}
-        self.send(HTTPStatus.OK, json.dumps({"name": repository, "tags": rest[:most]}).encode(), headers)
+        self.send(HTTPStatus.OK, json.dumps({**more, title: rest[:most]}).encode(), headers)
 
     def _give_blob(self, repository: str, name: str) -> None:
         if self._faults.redirect or self._faults.redirect_to:
