@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from tidewaiter.broker.messages import CREDENTIALS, PLACEHOLDER, SUBSTITUTE
+from tidewaiter.broker.messages import CREDENTIALS, IDEMPOTENCY, JOB, PLACEHOLDER, SUBSTITUTE
 from tidewaiter.errors import BrokerError
+
+_SAID_BACK = frozenset({IDEMPOTENCY, JOB})
+"""Headers that agents repeat in their answers: with a secret in one of them, who asked would have it."""
 
 _VARIABLE = re.compile(r"\$\{([^{}$]*)\}")
 
@@ -12,10 +15,13 @@ _VARIABLE = re.compile(r"\$\{([^{}$]*)\}")
 def substitute(headers: dict[str, str], variables: Mapping[str, str]) -> None:
     """Fills variables into the headers that `SUBSTITUTE` names, and takes that header away.
 
-    Names of headers are small. Raises BrokerError (refused) for a variable that the connection does not declare, and
-    for credentials that are not the connection's own: who asks may use them, never choose them.
+    Names of headers are small. Raises BrokerError (refused) for a variable that the connection does not declare, for
+    one in a header that agents repeat, and for credentials that are not the connection's own: who asks may use them,
+    never choose or see them.
     """
     named = {name.strip().lower() for name in headers.pop(SUBSTITUTE, "").split(",")}
+    if repeated := named & _SAID_BACK:
+        raise BrokerError(f"the header {min(repeated)} is repeated in answers: nothing is filled in", code="refused")
     if CREDENTIALS in headers and (headers[CREDENTIALS] != PLACEHOLDER or CREDENTIALS not in named):
         raise BrokerError(
             "the request brings credentials of its own",
