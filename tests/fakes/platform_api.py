@@ -295,6 +295,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+    disable_nagle_algorithm = True
 
     def __init__(self, broker: FakeBroker, *arguments: object) -> None:
         self._broker = broker

@@ -87,7 +87,7 @@ class Collection:
         self._closed = threading.Event()
         self._changed = threading.Condition()
         self._waiting: dict[str, _Job] = {}
-        self._threads: list[threading.Thread] = []
+        self._started = False
 
     def look(self, image: PulledImage) -> "Future[Looked]":
         """Have the agent look through an image; never blocks."""
@@ -98,7 +98,10 @@ class Collection:
         return job.future
 
     def close(self, *, complete: bool) -> None:
-        """Ask for nothing more. Where the run is `complete`, what earlier runs left at the server is acknowledged."""
+        """Ask for nothing more. Where the run is `complete`, what earlier runs left at the server is acknowledged.
+
+        A question that the server lets wait is not waited for: its thread ends with the answer.
+        """
         self._posts.close()
         self._closed.set()
         with self._changed:
@@ -112,18 +115,15 @@ class Collection:
         self._acknowledgements.close()
         if complete:
             self._forget_leftovers()
-            for thread in self._threads:
-                thread.join(self._pace.last_words)
 
     def _start(self) -> None:
         with self._changed:
-            if self._threads:
+            if self._started:
                 return
-            for task in (self._collect, self._ask_after_all):
-                name = f"tidewaiter-{task.__name__.strip('_')}-{self._connection}"
-                self._threads.append(threading.Thread(target=task, name=name, daemon=True))
-        for thread in self._threads:
-            thread.start()
+            self._started = True
+        for task in (self._collect, self._ask_after_all):
+            name = f"tidewaiter-{task.__name__.strip('_')}-{self._connection}"
+            threading.Thread(target=task, name=name, daemon=True).start()
 
     def _guarded(self, job: _Job, step: Callable[[], None]) -> None:
         """Do a step; what goes wrong in it is the image's failure."""
@@ -195,15 +195,14 @@ class Collection:
             job.fetching = True
         try:
             told = self._server.answered(partial(self._read, key, job))
-        except TidewaiterError as error:
+            if told is not None:
+                self._take(key, job, told)
+        except Exception as error:  # noqa: BLE001 - the edge of the stages: no image may end the run
             self._fail(job, error, key)
             return True
         finally:
             job.fetching = False
-        if told is None:
-            return False
-        self._take(key, job, told)
-        return True
+        return told is not None
 
     def _read(self, key: str, job: _Job) -> Told | None:
         with self._api.result(self._connection, key) as answer:
