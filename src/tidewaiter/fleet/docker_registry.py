@@ -6,7 +6,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tidewaiter.aws.ecr import expiry
 from tidewaiter.aws.registries import Place
@@ -28,7 +27,7 @@ from tidewaiter.model.cloud import Account, Authorization, Download, ImageDetail
 from tidewaiter.model.image import Digest, Reference
 from tidewaiter.registry.catalogues import Catalogue
 from tidewaiter.registry.client import RegistryClient
-from tidewaiter.registry.credentials import Credential
+from tidewaiter.registry.credentials import Credential, OneLogin
 from tidewaiter.registry.kinds import Base, Kind, base_of, kind_of, login_of
 from tidewaiter.registry.reference import DOCKER_HUB, is_repository
 from tidewaiter.registry.transport import Transport, Waiting
@@ -86,7 +85,7 @@ class DockerRegistry:
         self._base = base
         self._named = tuple(repositories)
         self._registry = Registry(partition="", account=base.registry, region="", host=base.registry, via=via)
-        self._client = RegistryClient(keychain=_Login(credential), waiting=waiting)
+        self._client = RegistryClient(keychain=OneLogin(credential), waiting=waiting)
         transport = Transport(waiting or Waiting(), insecure=False)
         self._catalogue = Catalogue(
             kind=kind, base=base, credential=credential, client=self._client, transport=transport
@@ -200,19 +199,6 @@ class DockerRegistry:
             yield
         except (RegistryError, MalformedError, LimitError) as error:
             raise _as_cloud_error(error, advice=advice) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Login:
-    """The keychain that holds one login."""
-
-    credential: Credential | None
-
-    def find(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002 - the client has one registry
-        return self.credential
-
-    def troubles(self) -> tuple[str, ...]:
-        return ()
 
 
 def _end(relay: BlobRelay, client: RegistryClient, transport: Transport) -> None:

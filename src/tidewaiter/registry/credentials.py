@@ -63,6 +63,21 @@ class Keychain(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class OneLogin:
+    """The keychain of who has one credential for whatever is asked, or none."""
+
+    credential: Credential | None
+
+    def find(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002 - it is the one for all
+        """That credential."""
+        return self.credential
+
+    def troubles(self) -> tuple[str, ...]:
+        """None: nothing has to be read."""
+        return ()
+
+
 class _Auth(msgspec.Struct):
     auth: str | None = None
     username: str | None = None
