@@ -12,7 +12,7 @@ from tidewaiter.broker.headers import forwarded
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, JOB
 from tidewaiter.broker.paths import Target
-from tidewaiter.broker.refusals import spelled
+from tidewaiter.broker.refusals import response_of
 from tidewaiter.broker.rules import RuleList
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
 from tidewaiter.broker.tunnel import Answer, Request
@@ -45,7 +45,7 @@ class Callbacks:
         except BrokerError as error:
             _tell(request, target, error)
             self._metrics.callbacks.labels(error.code).inc()
-            return self._proved(refusal(error), proven)
+            return self._proved(response_of(error), proven)
         self._metrics.callbacks.labels(str(answer.status)).inc()
         return await self._passed_on(request, answer, proven)
 
@@ -99,12 +99,6 @@ class Callbacks:
         if self._seal and proven:
             response.headers[PROOF] = self._seal.answer(proven, response.status)
         return response
-
-
-def refusal(error: BrokerError) -> web.Response:
-    """The error as an answer."""
-    status, headers, body = spelled(error)
-    return web.Response(status=status, headers=headers, body=body)
 
 
 def _deadline(request: web.Request) -> float:

@@ -55,9 +55,10 @@ class Client:
         self._rules.private.filled(dict.fromkeys((*VARIABLES, "CR_AGENT_URL"), ""))
         self._seal = Seal([settings.secret], own=Party.CLIENT, other=Party.AGENT) if settings.secret else None
         self._outwards = client_context(authority=settings.authorities)
-        self._inwards = client_context(
-            authority=settings.authorities, certificate=settings.certificate, key=settings.key
-        )
+        self._inwards = self._outwards
+        if settings.certificate:
+            own = {"certificate": settings.certificate, "key": settings.key}
+            self._inwards = client_context(authority=settings.authorities, **own)
         self._listening = self._protection()
         self._link: Link | None = None
         self._learn_secrets()
@@ -66,6 +67,12 @@ class Client:
     def settings(self) -> ClientSettings:
         """What it was told."""
         return self._settings
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The connections that the server knows this client to hold, now."""
+        held = self._link.held if self._link else None
+        return frozenset(held.connections if held else ())
 
     async def run(self) -> None:
         """Serves until cancelled; then what is under way has some seconds to end."""

@@ -108,8 +108,10 @@ class Link:
 
         Connections that are read anew end it.
         """
-        self._renewed.clear()
         seconds = self._seconds()
+        if not seconds:
+            return
+        self._renewed.clear()
         pause = asyncio.ensure_future(self._chance.sleep(seconds))
         renewed = asyncio.ensure_future(self._renewed.wait())
         try:
@@ -131,16 +133,16 @@ class Link:
 
     async def _connect(self) -> Held:
         self._metrics.attempts.inc()
-        within = self._waiting.connecting
+        within, shown = self._waiting.connecting, self.connections
         try:
             async with asyncio.timeout(within):
                 carrier = await self._dial()
-                held = await hold(
-                    carrier, self.connections, self._serving, replica=self._replica, noticed=self._noticed
-                )
+                held = await hold(carrier, shown, self._serving, replica=self._replica, noticed=self._noticed)
         except TimeoutError:
             what = f"the server did not answer within {within:.0f} seconds"
             raise BrokerError(what, retry=True, code=Code.DEADLINE) from None
+        if shown is not self.connections:  # they were read anew meanwhile
+            held.spent.set()
         return held
 
     def _failed(self, error: BrokerError) -> None:

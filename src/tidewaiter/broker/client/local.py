@@ -3,10 +3,11 @@
 import msgspec
 from aiohttp import web
 
-from tidewaiter.broker.client.callbacks import Callbacks, refusal
+from tidewaiter.broker.client.callbacks import Callbacks
 from tidewaiter.broker.client.health import Health
 from tidewaiter.broker.client.metrics import CONTENT_TYPE, Metrics
 from tidewaiter.broker.paths import canonical
+from tidewaiter.broker.refusals import response_of
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.errors import BrokerError
 
@@ -39,7 +40,7 @@ class LocalPort:
             own = self._own.get(target.path) if request.method in ("GET", "HEAD") else None
             return await (own() if own else self._callbacks.take(request, target))
         except BrokerError as error:
-            return refusal(error)
+            return response_of(error)
 
     async def _healthcheck(self) -> web.Response:
         found = await self._health.quick()
