@@ -34,6 +34,7 @@ from tidewaiter.store.exchange import Exchange
 
 _log = journal("server")
 _IDLE = 0.05  # seconds between two looks whether all is done
+_ALL = r"/{path:[\s\S]*}"  # routes would read paths in their own way
 _JSON = "application/json"
 _GONE = 499  # what logs call a client that closed its connection
 _PATHS = "There are /broker/CONNECTION/…, /results/CONNECTION, /connections, /metrics, /healthcheck and /tunnel"
@@ -59,7 +60,7 @@ class Server:
         self._relay = Relay(self.tunnels, self._peers, self.desk, self.metrics, ceilings)
         self._results = Results(self.desk, arrivals, ceilings, look=settings.beat.look / 2)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to any request: its path is read once, in one way."""
         begun, path = perf_counter(), ""
         try:
@@ -135,7 +136,7 @@ class Server:
         settings = self._settings
         tls = server_context(settings.certificate, settings.key) if settings.certificate else None
         app = web.Application(client_max_size=settings.ceilings.kept_in_memory + 1)
-        app.router.add_route("*", "/{path:.*}", self.handle)
+        app.router.add_route("*", _ALL, self._handle)
         async with AsyncExitStack() as stack:
             stack.callback(self.desk.close)
             stack.push_async_callback(self._peers.close)
