@@ -108,7 +108,9 @@ def _owner(store: str) -> str:
     """Whose results these are: those of a store, whoever runs on it. Files of the same name lie on many machines."""
     import os
     import socket
+    from urllib.parse import urlsplit
 
     if "://" in store and not store.startswith("sqlite:"):
-        return store
+        parts = urlsplit(store)
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
     return f"{socket.gethostname()}:{os.path.abspath(store.removeprefix('sqlite:///'))}"
