@@ -1,9 +1,14 @@
 """Runs the broker client until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from tidewaiter.cli.broker_options import settings_of
 from tidewaiter.errors import UsageError
@@ -12,6 +17,7 @@ if TYPE_CHECKING:
     from tidewaiter.broker.client.client import Client
     from tidewaiter.broker.client.health import Checkup
     from tidewaiter.broker.messages import Probe
+    from tidewaiter.broker.secrets import Secrets
 
 _WIDTH = 14
 
@@ -27,7 +33,7 @@ def run(options: dict[str, Any]) -> int:
         raise UsageError(f"the broker client needs {error.name}", advice="Install tidewaiter[broker].") from error
     secrets = Secrets()
     open_journal(form=Form(options["log_format"]), level=options["log_level"], secrets=secrets)
-    client = Client(settings_of(options), secrets=secrets, show=lambda found: _show(secrets.redacted(table(found))))
+    client = Client(settings_of(options), secrets=secrets, show=shower(options["log_format"], secrets))
     service.run(lambda stop: serve(client, stop))
     return 0
 
@@ -49,9 +55,25 @@ async def serve(client: "Client", stop: asyncio.Event) -> None:
             raise
 
 
-def _show(text: str) -> None:
+def shower(log_format: str, secrets: "Secrets") -> "Callable[[Checkup], None]":
+    """Who shows on stderr what works: as a table, or as lines of the journal where these are for machines."""
+    return _write_down if log_format == "json" else partial(_print, secrets)
+
+
+def _print(secrets: "Secrets", found: "Checkup") -> None:
     if sys.stderr is not None:
-        sys.stderr.write(text)
+        sys.stderr.write(secrets.redacted(table(found)))
+
+
+def _write_down(found: "Checkup") -> None:
+    from tidewaiter.broker.journal import fields, journal
+
+    for each in found.connections:
+        for check in each.checks:
+            told = {name: value for name, value in asdict(check).items() if value not in ("", True, False)}
+            level = logging.INFO if check.ok else logging.ERROR
+            verdict = "It works" if check.ok else "It does not work"
+            journal("client").log(level, verdict, extra=fields(connection=each.connection, **told))
 
 
 def table(found: "Checkup") -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tidewaiter.broker.client.settings import ClientSettings, Connection
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "critical")
 _BETTER = "Better set in the environment, where others on the machine do not see it."
 
 
@@ -127,9 +128,14 @@ def local_options(function: _Function) -> _Function:
 
 def server_options(function: _Function) -> _Function:
     """Which server, what it may ask for, and whom to trust."""
+    url = _also("--server-url", "BROKER_SERVER_URL", metavar="URL", help="The broker server.")
+    return together(relaying_options(function), url)
+
+
+def relaying_options(function: _Function) -> _Function:
+    """What the server may ask for, and whom to trust."""
     return together(
         function,
-        _also("--server-url", "BROKER_SERVER_URL", metavar="URL", help="The broker server."),
         _also(
             "--accept", "ACCEPT", metavar="FILE", help="Rules: what may be asked of the agent. Default: its own paths."
         ),
@@ -195,7 +201,7 @@ def log_options(function: _Function) -> _Function:
         _also(
             "--log-level",
             "LOG_LEVEL",
-            type=click.Choice(("debug", "info", "warning", "error"), case_sensitive=False),
+            type=click.Choice(_LEVELS, case_sensitive=False),
             default="info",
             show_default=True,
             help="Log this and what is worse.",

@@ -142,8 +142,12 @@ def _secret(entry: Entry, field: str, where: str) -> str:
     value: str = getattr(entry, field + named[0])
     place = f"{where}.{field}{named[0]}"
     if named[0] == "_file":
-        return _from_file(value, place)
-    return _from_environment(value, place) if named[0] == "_env" else value
+        value = _from_file(value, place)
+    elif named[0] == "_env":
+        value = _from_environment(value, place)
+    if not value.isprintable():
+        raise UsageError("holds control characters", where=place)
+    return value
 
 
 def _from_file(path: str, where: str) -> str:
