@@ -23,15 +23,23 @@ def with_limits(settings: Iterable[str]) -> Limits:
         name = name.strip().replace("-", "_")
         if name not in types:
             raise UsageError(f"--limit {setting}: no such limit", advice=f"Known are {', '.join(types)}")
-        limits = replace(limits, **{name: types[name](_number(setting, value.strip()))})
+        limits = replace(limits, **{name: types[name](_number(setting, value))})
     return limits
 
 
-def _number(setting: str, value: str) -> float:
-    match = _VALUE.fullmatch(value)
+def size_of(text: str) -> float | None:
+    """The number that a text with or without a unit means, None where it means none."""
+    match = _VALUE.fullmatch(text.strip())
     if not match:
-        raise UsageError(f"--limit {setting}: not a number", advice="Write it as 100000 or with a unit, as 20GiB")
+        return None
     unit = match[2].lower()
     base = 1024 if "i" in unit else 1000
     power: int = _POWERS[unit.rstrip("b").rstrip("i")]
     return float(match[1]) * float(base**power)
+
+
+def _number(setting: str, value: str) -> float:
+    number = size_of(value)
+    if number is None:
+        raise UsageError(f"--limit {setting}: not a number", advice="Write it as 100000 or with a unit, as 20GiB")
+    return number

@@ -21,6 +21,7 @@ _COMMANDS = {
     "ecr": "Scan or list the registries of AWS accounts.",
     "org": "Scan or list those of a whole AWS organization.",
     "broker": "Reach registries inside another network.",
+    "agent": "Look through registries for a platform elsewhere.",
     "iam": "Render what to grant, and try whether it works.",
     "db": "Build and inspect the advisory database.",
     "demo": "Scan an AWS organization simulated on this machine.",
