@@ -22,6 +22,7 @@ from tidewaiter.broker.messages import AgentInfo
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.broker.service import listening
 from tidewaiter.broker.signing import Party, Seal
+from tidewaiter.errors import UsageError
 from tidewaiter.inventory.catalog import FINGERPRINT
 
 UNPROTECTED = "--allow-unauthenticated"
@@ -88,6 +89,9 @@ class Agent:
 
 def _context(settings: AgentSettings) -> ssl.SSLContext | None:
     if not settings.certificate:
+        if settings.clients:
+            what = "certificates of clients can only be asked for over TLS"
+            raise UsageError(what, advice="Give the agent a certificate of its own too.")
         return None
     return tls.server_context(settings.certificate, settings.key, clients=settings.clients)
 

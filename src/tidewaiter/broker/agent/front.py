@@ -1,5 +1,6 @@
 """Where requests come in: each is read once, let in or not, answered, and written down."""
 
+import logging
 import time
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from tidewaiter.broker.agent.answers import document, troubled
 from tidewaiter.broker.agent.openapi import description
 from tidewaiter.broker.agent.reception import Reception
 from tidewaiter.broker.agent.redaction import Redact
-from tidewaiter.broker.agent.routes import ROUTES, Route
+from tidewaiter.broker.agent.routes import HEALTHCHECK, ROUTES, Route
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONNECTION, Trouble
 from tidewaiter.broker.paths import Target, canonical
@@ -19,6 +20,7 @@ DESCRIPTION = "/openapi.json"
 
 _log = journal("agent")
 _LONGEST_NAME = 63
+_WELL = 200
 _Found = tuple[Route, str] | web.Response
 _PROVEN = web.RequestKey("proven", Proven)
 
@@ -112,7 +114,8 @@ def _found(method: str, target: Target) -> _Found:
 
 def _write_down(request: web.Request, answer: web.StreamResponse, seconds: float) -> None:
     path = request.raw_path.partition("?")[0]
-    _log.info(
+    _log.log(
+        logging.DEBUG if path == HEALTHCHECK and answer.status == _WELL else logging.INFO,
         "answered",
         extra=fields(
             connection=request.headers.get(CONNECTION, "")[:_LONGEST_NAME],
@@ -120,6 +123,6 @@ def _write_down(request: web.Request, answer: web.StreamResponse, seconds: float
             path=path,
             status=answer.status,
             ms=round(seconds * 1000, 1),
-            bytes=answer.body_length,
+            bytes=answer.body_length or answer.content_length,
         ),
     )

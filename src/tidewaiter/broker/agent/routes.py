@@ -12,6 +12,8 @@ from tidewaiter.model.cloud import ImageDetail
 
 Answering = Callable[[Reception, Asked], Awaitable[web.StreamResponse]]
 
+HEALTHCHECK = "/healthcheck"
+
 REPOSITORY = "{repository}"
 """The end of a path that stands for all segments that are left."""
 
@@ -76,7 +78,7 @@ _PAGE = (
 ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
-        path="/healthcheck",
+        path=HEALTHCHECK,
         answer=health.healthcheck,
         gives=(health.Healthy,),
         credentials=False,
