@@ -86,6 +86,7 @@ SMUGGLING: dict[str, bytes] = {
     "relative-target": request("GET list"),
     "malformed-method": request("G@T /list"),
     "tabs": b"GET\t/list\tHTTP/1.1\r\nHost: a\r\n\r\n",
+    "no-version": b"GET /list\r\nHost: a\r\n\r\n",
     "later-version": b"GET /list HTTP/1.2\r\nHost: a\r\n\r\n",
     "http-2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "long-line": request("GET /" + "a" * 40_000),

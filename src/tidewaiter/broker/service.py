@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import uvloop
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.typedefs import Handler
 
@@ -181,9 +181,9 @@ def _url(listener: asyncio.AbstractServer, host: str, tls: ssl.SSLContext | None
 @web.middleware
 async def _strict(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuses what the parser lets through and somebody behind might read in another way."""
-    if not request.raw_path.startswith("/"):
-        raise web.HTTPBadRequest(text="a request asks for a path")
+    if not request.raw_path.startswith("/") or request.version < HttpVersion10:
+        raise web.HTTPBadRequest(text="a request has a method, a path and a version of HTTP")
     coding = request.headers.get("Transfer-Encoding")
-    if coding is not None and (coding.lower() != "chunked" or request.version < (1, 1)):
+    if coding is not None and (coding.lower() != "chunked" or request.version < HttpVersion11):
         raise web.HTTPNotImplemented(text="a body comes with its length or in chunks, not otherwise encoded")
     return await handler(request)
