@@ -130,7 +130,7 @@ def test_wrong_usage_is_told_on_stderr_with_exit_code_3(
     ("arguments", "said"),
     [
         (["scna"], "Did you mean 'scan'?"),
-        (["frobnicate"], "The commands are scan, sbom, match, ecr, org, broker, iam, db, demo."),
+        (["frobnicate"], "The commands are scan, sbom, match, ecr, org, broker, agent, iam, db, demo."),
         (["db", "bild"], "Did you mean 'build'?"),
         (["scan", "--fromat", "json", "x"], "Did you mean '--format'?"),
         (["scan", "--severity", "hgih", "x"], "hgih: not among unknown, negligible, low, medium, high, critical"),
