@@ -17,6 +17,10 @@ _CHUNK = b"tidewaiter" * 6554
 _CONNECTIONS = 16
 
 
+class NotAnsweredError(Exception):
+    """A request was answered otherwise than with 200."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a load took: seconds of each request, and of all."""
@@ -70,8 +74,7 @@ async def _answer(reader: asyncio.StreamReader) -> int:
     """The size of the body of an answer with 200."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if b" 200 " not in head[:20]:
-        message = f"not answered with 200: {head[:200]!r}"
-        raise RuntimeError(message)
+        raise NotAnsweredError(head[:200])
     if b"content-length: " in head:
         left = size = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
         while left:
