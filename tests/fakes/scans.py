@@ -9,10 +9,14 @@ from tidewaiter.errors import BrokerError
 
 @dataclass
 class TakenScans:
-    """What was submitted, by connection and key. With `busy`, nothing more is taken."""
+    """What was submitted, by connection and key; `clients` are where connections' clients are.
+
+    With `busy`, nothing more is taken.
+    """
 
     taken: dict[tuple[str, str], Wanted] = field(default_factory=dict)
     cancelled: set[tuple[str, str]] = field(default_factory=set)
+    clients: dict[str, str] = field(default_factory=dict)
     busy: bool = False
     full: bool = False
 
@@ -32,6 +36,9 @@ class TakenScans:
         if (connection, job) in self.taken:
             self.cancelled.add((connection, job))
         return self.state(connection, job)
+
+    def heard(self, connection: str, callback: str) -> None:
+        self.clients[connection] = callback
 
     def counts(self) -> Counts:
         return Counts(

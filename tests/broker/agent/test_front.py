@@ -146,6 +146,12 @@ def test_what_are_no_credentials_are_refused_without_a_word_of_them(settings: Ag
     assert not value or value not in said.body.decode()
 
 
+@pytest.mark.parametrize("name", ["Web", "a b", "../x", "-x", "x" * 64, "a/b"])
+def test_what_no_connection_can_be_called_is_refused(settings: AgentSettings, name: str) -> None:
+    said = with_agent(settings, lambda agent: agent("GET", "/list", MINE, connection=name), chain=chain())
+    assert (said.status, said.one(Trouble).code) == (400, "malformed")
+
+
 def test_headers_that_come_twice_are_refused(settings: AgentSettings) -> None:
     async def ask(agent: Asking) -> int:
         twice = [(CREDENTIALS, encode(MINE)), (CREDENTIALS, encode(MINE))]

@@ -138,3 +138,15 @@ def test_results_go_nowhere_else_while_nobody_proves_who_asks(
     said = with_agent(settings, ask)
     assert said.status in (400, 403)
     assert said.one(Trouble).code in ("malformed", "refused")
+
+
+def test_results_follow_a_client_that_has_moved(world: World, settings: AgentSettings) -> None:
+    async def ask(agent: Asking) -> dict[str, str]:
+        mine = world.web.credentials(REGION)
+        await agent("GET", "/list", mine, connection="web", headers={CALLBACK: "http://127.0.0.1:1"})
+        await agent("GET", "/scan/none", connection="data", headers={CALLBACK: "http://127.0.0.1:2"})
+        await agent("GET", "/list", mine, connection="web", headers={CALLBACK: "http://127.0.0.1:3"})
+        await agent("GET", "/list", mine, connection="web", headers={CALLBACK: "http://elsewhere.example.com"})
+        return agent.jobs.clients
+
+    assert with_agent(settings, ask) == {"web": "http://127.0.0.1:3", "data": "http://127.0.0.1:2"}

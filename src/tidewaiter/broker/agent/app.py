@@ -60,6 +60,7 @@ class Agent:
                     settings.folder,
                     ceilings=settings.ceilings,
                     limits=settings.limits,
+                    home=settings.callback,
                     tls=self._trusting,
                     seal=self._seal,
                 ) as jobs,

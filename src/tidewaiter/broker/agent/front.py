@@ -63,6 +63,8 @@ class Front:
                 return found
             route, rest = found
             asked = self._reception.asked(request, target, rest, proven=proven)
+            if not route.open:
+                self._reception.hear(asked)
             try:
                 return await route.answer(self._reception, asked)
             finally:

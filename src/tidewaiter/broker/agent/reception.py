@@ -1,12 +1,15 @@
 """What all answers of an agent stand on: who asks, as which connection, until when, and threads to ask AWS in."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from tidewaiter.broker.agent.callbacks import check_callback
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.entrance import Entrance
 from tidewaiter.broker.agent.entrances import Entrances
@@ -23,6 +26,7 @@ _T = TypeVar("_T")
 DEFAULT_DEADLINE = 60.0
 LONGEST_DEADLINE = 3600.0
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ONCE = (CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY)
 
 
@@ -39,6 +43,10 @@ class Scans(Protocol):
 
     async def cancel(self, connection: str, job: str) -> Job | None:
         """Do a job no more."""
+        ...
+
+    def heard(self, connection: str, callback: str) -> None:
+        """A connection's client asked for something, and is there."""
         ...
 
     def counts(self) -> Counts:
@@ -88,16 +96,25 @@ class Reception:
         for name in _ONCE:
             if len(request.headers.getall(name, ())) > 1:
                 raise BrokerError(f"the header {name} is given more than once", code="malformed")
+        connection = request.headers.get(CONNECTION, "")
+        if connection and not _NAME.fullmatch(connection):
+            raise BrokerError(f"the header {CONNECTION} names no connection", code="malformed")
         seconds = _seconds(request.headers)
         return Asked(
             request=request,
             target=target,
             rest=rest,
-            connection=request.headers.get(CONNECTION, ""),
+            connection=connection,
             callback=request.headers.get(CALLBACK, "") or self.settings.callback,
             proven=proven,
             ends=asyncio.get_running_loop().time() + seconds,
         )
+
+    def hear(self, asked: Asked) -> None:
+        """Let the results of the request's connection go to where its client is now."""
+        with suppress(BrokerError):
+            check_callback(asked.callback, proven=asked.proven, configured=self.settings.callback)
+            self.jobs.heard(asked.connection, asked.callback)
 
     def enter(self, asked: Asked) -> Entrance:
         """The way into the registries of the request's connection. Raises BrokerError where it has no credentials."""

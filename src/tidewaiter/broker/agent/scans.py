@@ -3,17 +3,16 @@
 import asyncio
 import re
 import uuid
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
 from tidewaiter.broker.agent.answers import document
+from tidewaiter.broker.agent.callbacks import check_callback
 from tidewaiter.broker.agent.jobs import Wanted
 from tidewaiter.broker.agent.lists import digest_of
 from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
 from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
-from tidewaiter.broker.tls import is_loopback
 from tidewaiter.errors import BrokerError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
@@ -24,7 +23,8 @@ async def scan(reception: Reception, asked: Asked) -> web.StreamResponse:
     """Take an image to look through, and say which job that is. The same key names the same job."""
     entrance = reception.enter(asked)
     image = await _image(asked)
-    callback = _callback(reception, asked)
+    callback = asked.callback
+    check_callback(callback, proven=asked.proven, configured=reception.settings.callback)
     key = _key(asked)
     api = await reception.ask(asked, lambda: entrance.registry(image.registry))
     wanted = Wanted(image=image, api=api, connection=asked.connection, callback=callback, redact=entrance.redact)
@@ -73,26 +73,3 @@ def _key(asked: Asked) -> str:
         advice = "It has at most 200 letters, digits, dots, dashes, tildes and underscores, a letter or digit first."
         raise BrokerError(f"the header {IDEMPOTENCY} cannot name a job", advice=advice, code="malformed")
     return key
-
-
-def _callback(reception: Reception, asked: Asked) -> str:
-    """Where the result goes: to the client that asks. Nobody who is not known may send it elsewhere.
-
-    Raises BrokerError.
-    """
-    callback = asked.callback
-    if not callback:
-        advice = "Start the agent with --callback, the URL of the broker client's port."
-        raise BrokerError("the request does not say where its result goes", advice=advice, code="malformed")
-    try:
-        address = urlsplit(callback)
-        sound = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
-    except ValueError:
-        sound = False
-    if not sound or address.query or address.fragment or "@" in address.netloc:
-        raise BrokerError("the callback is no URL of http or https", code="malformed")
-    known = asked.proven or callback == reception.settings.callback
-    if not known and not is_loopback(address.hostname or ""):
-        advice = "Give agent and client a secret, or start the agent with --callback."
-        raise BrokerError("results go to this machine only, as nobody proves who asks", advice=advice, code="refused")
-    return callback
