@@ -23,11 +23,13 @@ class Asked:
 class Interface:
     """Serves JSON at paths with their queries, on this machine, for the time of a `with` block.
 
-    Where `wants` has the path's beginning, its authorization is needed. What is not there is answered with 404.
+    Where `wants` has the path's beginning, its authorization is needed. `first` has what is answered once, before the
+    rest. What is not there is answered with 404.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[object, Mapping[str, str]]] = {}
+        self.first: dict[str, object] = {}
         self.wants: dict[str, str] = {}
         self.asked: list[Asked] = []
         self._server = _Server(_Handler)
@@ -69,6 +71,9 @@ class _Handler(Conversation):
     def do_GET(self) -> None:  # noqa: N802 - http.server calls it by the method
         self._answer()
 
+    def do_HEAD(self) -> None:  # noqa: N802 - http.server calls it by the method
+        self._answer()
+
     def do_POST(self) -> None:  # noqa: N802 - http.server calls it by the method
         self._answer()
 
@@ -78,6 +83,8 @@ class _Handler(Conversation):
         wanted = next((value for path, value in interface.wants.items() if self.path.startswith(path)), shown)
         if wanted != shown:
             self.send(HTTPStatus.FORBIDDEN, json.dumps({"errors": [{"code": "DENIED", "message": shown}]}).encode())
+        elif self.path in interface.first:
+            self.send(HTTPStatus.OK, json.dumps(interface.first.pop(self.path)).encode())
         elif self.path in interface.answers:
             content, headers = interface.answers[self.path]
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
