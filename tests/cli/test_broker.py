@@ -115,6 +115,15 @@ def test_flags_go_before_variables_before_the_references_before_the_file(monkeyp
     assert settings(*base, "--port", "1", toml=toml).host == "127.0.0.4"
 
 
+def test_the_file_has_a_table_for_the_client_and_tables_in_it_for_what_is_below(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('[broker]\nhost = "127.0.0.5"\nregion = "eu-west-1"\n[broker.serve]\nport = "nine"\n')
+    assert main.run(["--config", str(path), "broker", "serve", "--help"]) == 0
+    assert main.run(["--config", str(path), "broker", "serve"]) == 3
+    path.write_text('[broker]\nhots = "127.0.0.5"\n')
+    assert main.run(["--config", str(path), "broker", "serve", "--help"]) == 3
+
+
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKER_SERVER_URL", "")
     with pytest.raises(UsageError, match="BROKER_SERVER_URL"):

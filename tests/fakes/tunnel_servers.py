@@ -12,7 +12,7 @@ from tidewaiter.broker import greeting
 from tidewaiter.broker.carrier import Carrier, WebSocketCarrier
 from tidewaiter.broker.service import listening
 from tidewaiter.broker.tunnel import Answer, Body, Reply, Request, Tunnel
-from tidewaiter.broker.wire import FRAME_MOST, Dropped, GoingAway, Hello, Welcome
+from tidewaiter.broker.wire import FRAME_MOST, Dropped, GoingAway, Hello, Notice, Welcome
 
 
 @dataclass(eq=False)
@@ -25,6 +25,7 @@ class TunnelServer:
     hellos: list[Hello] = field(default_factory=list)
     tunnels: list[Tunnel] = field(default_factory=list)
     callbacks: list[tuple[Request, bytes]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     reply: Reply = field(default_factory=lambda: Reply(200, (("content-type", "application/json"),), b"{}"))
     change: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,7 +64,7 @@ class TunnelServer:
         if not any(names):
             await carrier.close(1008, "no token is known here")
             return
-        tunnel = Tunnel(carrier, asks_odd=False, handler=self._take)
+        tunnel = Tunnel(carrier, asks_odd=False, handler=self._take, noticed=self.notices.append)
         self.tunnels.append(tunnel)
         self.change.set()
         await tunnel.run()

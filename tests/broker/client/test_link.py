@@ -15,6 +15,7 @@ from tidewaiter.broker.client.link import Chance, Link
 from tidewaiter.broker.client.metrics import Metrics
 from tidewaiter.broker.client.settings import Connection, Waiting
 from tidewaiter.broker.tunnel import Body, Handler, Reply, Request
+from tidewaiter.broker.wire import Dropped
 from tidewaiter.errors import BrokerError
 
 FOREIGN = replace(HUB, token="a token of nobody", name="")
@@ -250,6 +251,22 @@ def test_connections_that_are_read_anew_are_served_over_a_new_tunnel_and_nothing
         assert (await waiting).status == 200
 
     run(act)
+
+
+def test_a_connection_that_is_not_held_any_more_is_given_up_also_where_no_new_tunnel_comes_to_be() -> None:
+    async def act(harbour: Harbour, link: Link) -> None:
+        await harbour.server.opened(1)
+        await until(lambda: link.held is not None)
+        harbour.down = 1 << 30
+        changed = replace(PAYMENTS, credentials=HUB.credentials)
+        link.renew((changed,))
+        await until(lambda: bool(harbour.server.notices))
+        assert harbour.server.notices == [Dropped("hub", "the client does not hold it any more")]
+        assert link.held is not None
+        assert link.held.connections == {"payments": changed}
+        assert (await harbour.server.ask(asked("/list")))[1] == b"payments"
+
+    run(act, PAYMENTS, HUB, patience=0.001)
 
 
 def test_connections_that_are_read_anew_end_a_long_pause() -> None:

@@ -234,6 +234,34 @@ def test_a_redirect_is_an_answer_like_others_and_not_followed() -> None:
     run(act)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n", id="status"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nx-odd: \x80\x81\r\ncontent-length: 0\r\n\r\n", id="bytes"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"x-a: 1\r\n" * 200 + b"content-length: 0\r\n\r\n", id="headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 100_000 + b"\r\ncontent-length: 0\r\n\r\n", id="long"),
+        pytest.param(b"no HTTP at all\r\n\r\n", id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", id="both"),
+    ],
+)
+def test_an_answer_that_is_none_ends_the_request_and_not_the_tunnel(answer: bytes) -> None:
+    async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        odd = await asyncio.start_server(say, "127.0.0.1", 0)
+        port = odd.sockets[0].getsockname()[1]
+        async with odd, scene(agent_url=f"http://127.0.0.1:{port}") as at:
+            for _ in range(2):
+                assert (await refused(at, "/list")).code in {"malformed", "unreachable", "too-large"}
+            assert len(at.server.tunnels) == 1
+
+    asyncio.run(main())
+
+
 def test_an_agent_that_is_not_there_is_told_as_that() -> None:
     async def act(at: Scene) -> None:
         error = await refused(at, "/list")

@@ -17,7 +17,8 @@ from tidewaiter.errors import BrokerError
 _T = TypeVar("_T")
 _QUICK, _THOROUGH = 5.0, 60.0  # seconds that the agent may take
 _FRESH = 5.0  # seconds for which an answer stands: who asks more often makes no more work
-_ANSWER_MOST = 4 << 20
+_AT_A_TIME = 8  # connections
+_ANSWER_MOST = 4 << 20  # bytes
 _WELL = range(200, 300)
 
 
@@ -91,10 +92,16 @@ class Health:
         return Probe(name="agent", ok=reply.status in _WELL, detail=f"it answers {reply.status}")
 
     async def _look_at_all(self) -> Checkup:
-        checks = await asyncio.gather(*map(self._look_at, self._link.connections, range(1, 1 << 30)))
+        turn = asyncio.Semaphore(_AT_A_TIME)
+
+        async def look_at(number: int, connection: Connection) -> ConnectionCheck:
+            async with turn:
+                return await self._look_at(number, connection)
+
+        checks = await asyncio.gather(*(look_at(*each) for each in enumerate(self._link.connections, start=1)))
         return Checkup(ok=all(check.ok for check in checks), connections=tuple(checks))
 
-    async def _look_at(self, connection: Connection, number: int) -> ConnectionCheck:
+    async def _look_at(self, number: int, connection: Connection) -> ConnectionCheck:
         name = self._proven_name(connection)
         tunnel = self._tunnel()
         if tunnel.ok and not name:
@@ -107,7 +114,7 @@ class Health:
     def _proven_name(self, connection: Connection) -> str:
         held = self._link.held
         proven = held.connections.items() if held else ()
-        return next((name for name, each in proven if each is connection), "")
+        return next((name for name, each in proven if each.token == connection.token), "")
 
     async def _agent_with(self, connection: Connection, name: str) -> tuple[Probe, ...]:
         headers = {CREDENTIALS: connection.variables["CR_CREDENTIALS"]}

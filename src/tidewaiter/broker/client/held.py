@@ -1,7 +1,7 @@
 """One tunnel of this client: opened with its tokens, used, and let go without cutting what is under way."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import tidewaiter
@@ -61,6 +61,17 @@ class Held:
                 await self.tunnel.idle()
         if not self.ended:
             await self.tunnel.close("the client let it go")
+
+    async def turn_to(self, connections: Iterable[Connection]) -> None:
+        """Serves these from now on, as far as the server has proven them; tells it which are not held any more."""
+        held = {each.token: each for each in connections}
+        gone = [name for name, each in self.connections.items() if each.token not in held]
+        for name in gone:
+            del self.connections[name]
+        self.connections.update({name: held[each.token] for name, each in self.connections.items()})
+        with suppress(BrokerError):
+            for name in gone:
+                await self.tunnel.tell(Dropped(name, "the client does not hold it any more"))
 
     def noticed(self, notice: Notice) -> None:
         """What the server tells."""

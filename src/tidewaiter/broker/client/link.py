@@ -88,6 +88,7 @@ class Link:
         self._turned_away = False
         self._renewed.set()
         if self.held is not None:
+            self._start(self.held.turn_to(connections))
             self.held.spent.set()
 
     # Connecting

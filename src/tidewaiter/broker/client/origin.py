@@ -22,7 +22,7 @@ from yarl import URL
 from tidewaiter.broker.client.dialing import base_url
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.headers import forwarded
-from tidewaiter.broker.messages import Trouble
+from tidewaiter.broker.messages import ERROR, Trouble
 from tidewaiter.broker.rules import Rule
 from tidewaiter.broker.signing import LONGEST_BUFFERED, NO_BODY, PROOF, SIGNATURE, Seal, Signed
 from tidewaiter.broker.tunnel import Reply
@@ -35,7 +35,8 @@ _BUFFER = 256 << 10  # bytes
 _WORDS = 2048  # bytes of what the agent says of a request that it does not believe
 _IN_STEP = "Give client and agent the same secret, and set their clocks by NTP."
 _UNTOLD = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-_DROPPED = frozenset({PROOF, "set-cookie"})
+_DROPPED = frozenset({PROOF, ERROR, "set-cookie"})
+"""What an agent has no business to tell the platform: `ERROR` is for what the relay itself answers."""
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class Waiting:
     """Between two tries with a token that was refused."""
     connecting: float = 20.0
     """Until a connection stands and the server has answered the greeting."""
-    leaving: float = 30.0
+    leaving: float = 20.0
     """Until what is under way has to be done before the client ends, or an old tunnel is let go."""
 
 
