@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets as random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from tidewaiter.broker.client.settings import ClientSettings
     from tidewaiter.broker.secrets import Secrets
 
+_Main = Callable[[asyncio.Event], Awaitable[None]]
 _REACHED_FROM_HERE = ("127.0.0.1", "localhost", "0.0.0.0")  # noqa: S104 - what may be said, not what is done
 _OF_THE_CLIENT = (
     *("token", "connections", "type", "role_arn", "external_id", "region", "base", "username", "password"),
@@ -34,14 +37,9 @@ def run(options: dict[str, Any]) -> int:
     except ImportError as error:
         raise UsageError(f"the agent needs {error.name}", advice="Install tidewaiter[broker].") from error
     told = Secrets()
+    main = _together(options, told) if options["connect"] else _alone(Agent(agent_settings(options), told=told))
     open_journal(form=Form(options["log_format"]), level=options["log_level"], secrets=told)
-    if options["connect"]:
-        client = _client_settings(options)
-        agent = Agent(agent_settings(options, secret=client.secret, callback=""), told=told)
-        service.run(lambda stop: _both(agent, client, told, stop))
-    else:
-        agent = Agent(agent_settings(options), told=told)
-        service.run(lambda stop: _alone(agent, stop))
+    service.run(main)
     return 0
 
 
@@ -59,21 +57,30 @@ def _client_settings(options: dict[str, Any]) -> "ClientSettings":
     return settings_of(own, host="127.0.0.1", port=options["client_port"], secret=random.token_hex(32))
 
 
-async def _alone(agent: "Agent", stop: asyncio.Event) -> None:
-    async with agent.serving():
-        await stop.wait()
+def _alone(agent: "Agent") -> _Main:
+    async def main(stop: asyncio.Event) -> None:
+        async with agent.serving():
+            await stop.wait()
+
+    return main
 
 
-async def _both(agent: "Agent", settings: "ClientSettings", told: "Secrets", stop: asyncio.Event) -> None:
-    """Agent and client together: the client ends first, so that what is under way finds the agent still there."""
-    from dataclasses import replace
-
+def _together(options: dict[str, Any], told: "Secrets") -> _Main:
+    """Agent and client in one: the client ends first, so that what is under way finds the agent still there."""
+    from tidewaiter.broker.agent.app import Agent
     from tidewaiter.broker.client.client import Client
     from tidewaiter.cli.broker_client import serve, table
+
+    settings = _client_settings(options)
+    agent = Agent(agent_settings(options, secret=settings.secret, callback=""), told=told)
+    Client(settings, secrets=told)  # settings that cannot be are told before anything listens
 
     def show(found: "Checkup") -> None:
         click.echo(told.redacted(table(found)), nl=False, err=True)
 
-    async with agent.serving() as url:
-        here = f"http://127.0.0.1:{urlsplit(url).port}"
-        await serve(Client(replace(settings, agent_url=here), secrets=told, show=show), stop)
+    async def main(stop: asyncio.Event) -> None:
+        async with agent.serving() as url:
+            here = f"http://127.0.0.1:{urlsplit(url).port}"
+            await serve(Client(replace(settings, agent_url=here), secrets=told, show=show), stop)
+
+    return main
