@@ -161,11 +161,11 @@ def test_the_table_shows_what_was_refused_and_what_to_add() -> None:
         Checkup(ok=False, connections=(ConnectionCheck(connection="payments", ok=False, checks=(works, fails)),))
     )
     assert shown.splitlines() == [
-        "payments        tunnel          ok     to https://b",
-        "payments        role            FAILS  may not\\x1b[2J",
-        "                                action: sts:AssumeRole",
-        '                                add: {"a":1}',
-        "                                to: the trust",
+        "payments  tunnel  ok     to https://b",
+        "payments  role    FAILS  may not\\x1b[2J",
+        "                  action: sts:AssumeRole",
+        '                  add: {"a":1}',
+        "                  to: the trust",
     ]
 
 

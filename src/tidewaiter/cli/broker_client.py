@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tidewaiter.broker.messages import Probe
     from tidewaiter.broker.secrets import Secrets
 
-_WIDTH = 14
-
 
 def run(options: dict[str, Any]) -> int:
     """Serve until a termination or an interrupt. Raises UsageError for settings that cannot be."""
@@ -80,15 +78,14 @@ def table(found: "Checkup") -> str:
     """What works and what does not, a line a check, and below what was refused and would help."""
     from tidewaiter.report.layout import clean
 
-    lines = [
-        clean(line) for each in found.connections for check in each.checks for line in _lines(each.connection, check)
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    rows = [(each.connection, check) for each in found.connections for check in each.checks]
+    widths = max((len(name) for name, _ in rows), default=0), max((len(check.name) for _, check in rows), default=0)
+    return "".join(f"{clean(line)}\n" for name, check in rows for line in _lines(name, check, *widths))
 
 
-def _lines(connection: str, check: "Probe") -> list[str]:
+def _lines(connection: str, check: "Probe", first: int, second: int) -> list[str]:
     verdict = "ok" if check.ok else "FAILS"
     told = {"action": check.action, "resource": check.resource, "add": check.statement, "to": check.document}
     told["advice"] = check.advice
-    lines = [f"{connection:<{_WIDTH}}  {check.name:<{_WIDTH}}  {verdict:<5}  {check.detail}".rstrip()]
-    return lines + [f"{'':<{2 * _WIDTH + 4}}{name}: {value}" for name, value in told.items() if value]
+    lines = [f"{connection:<{first}}  {check.name:<{second}}  {verdict:<5}  {check.detail}".rstrip()]
+    return lines + [f"{'':<{first + second + 4}}{name}: {value}" for name, value in told.items() if value]

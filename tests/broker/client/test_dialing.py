@@ -89,7 +89,7 @@ def test_where_nobody_listens_it_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "answered 404"), (307, "answered 307"), (503, "answered 503"), (200, "answered 200")],
+    [(404, "answered 404"), (307, "answered 307"), (503, "takes no tunnels now"), (200, "answered 200")],
 )
 def test_a_server_that_opens_no_tunnel_is_told_as_that_and_no_redirect_is_followed(status: int, words: str) -> None:
     asked_for: list[str] = []
@@ -205,6 +205,13 @@ def test_a_proxy_that_refuses_is_told_as_the_proxy(tmp_path: Path, monkeypatch: 
 
     error = asyncio.run(main())
     assert (error.what, error.where) == ("the proxy answered 407", "broker.example.com")
+
+
+def test_a_proxy_that_is_not_there_is_told_as_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    error = dial("https://broker.example.com")
+    assert error.what.startswith("the proxy cannot be reached")
+    assert "HTTPS_PROXY" in error.advice
 
 
 def test_the_agent_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,4 +116,4 @@ def _deadline(request: web.Request) -> float:
 def _tell(request: web.Request, target: Target, error: BrokerError) -> None:
     name, job = request.headers.get(CONNECTION, "")[:_NAME_MOST], request.headers.get(JOB, "")[:_NAME_MOST]
     said = fields(connection=name, job=job, path=target.path, code=error.code, error=error.what)
-    _log.warning("A result of the agent did not go on; it comes again", extra=said)
+    _log.warning("A result of the agent did not go on", extra=said)

@@ -9,11 +9,13 @@ from aiohttp import (
     ClientError,
     ClientHandlerType,
     ClientHttpProxyError,
+    ClientProxyConnectionError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientSSLError,
     ClientTimeout,
+    ClientWSTimeout,
     DummyCookieJar,
     WSServerHandshakeError,
 )
@@ -25,6 +27,9 @@ from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, UsageError
 
 _TUNNEL = "/tunnel"
+_CLOSING = ClientWSTimeout(ws_close=2.0)
+_LATER = (429, 503)
+_PROXIES = "Look at HTTPS_PROXY and NO_PROXY."
 _SECURE = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
 
@@ -70,7 +75,9 @@ class Dialer:
         """A new carrier. Raises BrokerError, which says what kept it from being."""
         session = self._session = self._session or self._new_session()
         try:
-            socket = await session.ws_connect(self._url, ssl=self._context, max_msg_size=wire.FRAME_MOST, compress=0)
+            socket = await session.ws_connect(
+                self._url, ssl=self._context, max_msg_size=wire.FRAME_MOST, compress=0, timeout=_CLOSING
+            )
         except (ClientError, OSError, ssl.SSLError, ValueError) as error:
             raise self._unreachable(error) from error
         return WebSocketCarrier(socket)
@@ -108,14 +115,25 @@ def _explained(error: Exception) -> tuple[str, str]:
     """What went wrong on the way, and what to do about it."""
     match error:
         case ClientHttpProxyError():
-            return f"the proxy answered {error.status}", "Look at HTTPS_PROXY and NO_PROXY."
+            return f"the proxy answered {error.status}", _PROXIES
+        case ClientProxyConnectionError():
+            return f"the proxy cannot be reached: {_reason(error)}", _PROXIES
         case WSServerHandshakeError():
-            return f"the server answered {error.status} instead of opening a tunnel", "Is it a broker server's URL?"
+            return _answered(error.status)
         case ClientConnectorCertificateError() | ClientSSLError():
             return f"its certificate is not trusted: {error}", "Name the authority that made it: --ca-cert."
         case ClientConnectorDNSError():
             return "its name cannot be resolved", ""
-        case OSError():
-            return f"it cannot be reached: {error.strerror or error}", ""
         case _:
-            return f"it cannot be reached: {str(error) or type(error).__name__}", ""
+            return f"it cannot be reached: {_reason(error)}", ""
+
+
+def _answered(status: int) -> tuple[str, str]:
+    if status in _LATER:
+        return f"the server takes no tunnels now: it answered {status}", ""
+    return f"the server answered {status} instead of opening a tunnel", "Is it a broker server's URL?"
+
+
+def _reason(error: Exception) -> str:
+    words = error.strerror if isinstance(error, OSError) else ""
+    return words or str(error) or type(error).__name__
