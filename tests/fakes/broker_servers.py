@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tidewaiter.broker.server.connections import create
 from tidewaiter.broker.server.server import Server
 from tidewaiter.broker.server.settings import Beat, Ceilings, ServerSettings
 from tidewaiter.store.store import Store
 
-API_KEY = "an API key of the platform's"
+API_KEY = "an-api-key-of-the-platform"
 QUICK = Beat(look=0.05, tell=0.2, sweep=0.2, dead=5.0)
 
 
@@ -36,12 +37,12 @@ class RunningServer:
 
 @asynccontextmanager
 async def serving(
-    store: Store | Path | str, *, ceilings: Ceilings | None = None, beat: Beat = QUICK, **more: str
+    store: Store | Path | str, *, ceilings: Ceilings | None = None, beat: Beat = QUICK, **more: Any
 ) -> AsyncIterator[RunningServer]:
     """A server on a store, or on one at this address, until the block ends."""
     opened = store if isinstance(store, Store) else Store.open(str(store))
     told = ceilings or Ceilings(heartbeat=1.0, grace=1.0)
-    settings = ServerSettings(keys=(API_KEY,), port=0, ceilings=told, beat=beat, **more)  # type: ignore[arg-type]  # strings only
+    settings = ServerSettings(**{"keys": (API_KEY,), "port": 0, **more}, ceilings=told, beat=beat)
     try:
         server = Server(settings, opened.exchange)
         async with server.running() as url:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_servers import new_schema, postgresql_server
 from tidewaiter.store.store import Store
 
 
@@ -23,3 +24,10 @@ def store(made: Path, tmp_path: Path) -> Iterator[Store]:
     shutil.copy(made, tmp_path / "fleet.db")
     with Store.open(str(tmp_path / "fleet.db")) as opened:
         yield opened
+
+
+@pytest.fixture
+def server_url() -> Iterator[str]:
+    """The address of a store on a PostgreSQL server that is not there yet."""
+    with postgresql_server() as server:
+        yield new_schema(server)

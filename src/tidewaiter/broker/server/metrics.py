@@ -41,7 +41,9 @@ class Metrics:
             "tidewaiter_broker_result_bytes", "Bytes of results that agents delivered.", registry=registry
         )
         self.expired = Counter(
-            "tidewaiter_broker_results_expired", "Results that nobody fetched in time.", registry=registry
+            "tidewaiter_broker_results_expired",
+            "Results that nobody fetched in time, or that broke off.",
+            registry=registry,
         )
         self.store_up = Gauge(
             "tidewaiter_broker_store_up", "Whether the store answered when it was asked last.", registry=registry

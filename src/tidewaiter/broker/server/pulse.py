@@ -103,4 +103,6 @@ class Pulse:
             Exchange.drop_old_deliveries, whole_before=now - self._kept, part_before=now - self._broken_off
         ):
             self._metrics.expired.inc(dropped)
-            _log.warning("results that nobody fetched in time were dropped", extra=fields(results=dropped))
+            _log.warning(
+                "results that nobody fetched in time, or that broke off, were dropped", extra=fields(results=dropped)
+            )

@@ -134,12 +134,12 @@ class Server:
         Raises UsageError where nobody can listen, or certificates are of no use.
         """
         settings = self._settings
-        tls = server_context(settings.certificate, settings.key) if settings.certificate else None
         app = web.Application(client_max_size=settings.ceilings.kept_in_memory + 1)
         app.router.add_route("*", _ALL, self._handle)
         async with AsyncExitStack() as stack:
             stack.callback(self.desk.close)
             stack.push_async_callback(self._peers.close)
+            tls = server_context(settings.certificate, settings.key) if settings.certificate else None
             bounds = Bounds(shutdown=1.0)  # by then all has had its time
             listener = listening(app, host=settings.host, port=settings.port, tls=tls, bounds=bounds)
             url = await stack.enter_async_context(listener)

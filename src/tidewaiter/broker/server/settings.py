@@ -1,11 +1,13 @@
 """What a broker server is told."""
 
+import re
 from dataclasses import dataclass, field
 
 from tidewaiter.errors import UsageError
 
 DEFAULT_PORT = 7340
 _SHORTEST_KEY = 16
+_KEY = re.compile(rf"[!-~]{{{_SHORTEST_KEY},}}")
 _ADVICE = "Make one with `openssl rand -hex 32`"
 
 
@@ -75,8 +77,6 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not self.keys:
             raise UsageError("the broker server has no API key", advice=f"{_ADVICE}, and give it to the platform too")
-        if min(map(len, self.keys)) < _SHORTEST_KEY or not all(
-            key.isascii() and key.isprintable() for key in self.keys
-        ):
-            what = f"an API key has at least {_SHORTEST_KEY} printable ASCII characters"
+        if not all(_KEY.fullmatch(key) for key in self.keys):
+            what = f"an API key has at least {_SHORTEST_KEY} characters, all of them visible ASCII"
             raise UsageError(what, where="the broker server's API keys", advice=_ADVICE)
