@@ -27,7 +27,8 @@ from tidewaiter.scan.failures import failure
 _POSTING = 4  # threads that ask for looks
 _POLL = 25.0  # seconds that the server lets a question for results wait
 _PAUSE = 0.5  # seconds before the next one, where only results of others wait
-_ASK_AFTER = 20.0  # seconds between questions how far the jobs are
+_ASK_AFTER = 2.0  # seconds until it is asked how far a job is; twice as many until the next time
+_ASK_AT_LAST = 30.0
 _LAST_WORDS = 10.0  # seconds for acknowledgements at the end
 _ATTEMPTS = 200
 _UNDER_WAY = (JobState.QUEUED, JobState.RUNNING, JobState.DONE)
@@ -40,6 +41,8 @@ class _Job:
     attempt: int = 0
     posted: bool = False
     fetching: bool = False
+    due: float = 0.0
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Pace:
     poll: float = _POLL
     pause: float = _PAUSE
     ask_after: float = _ASK_AFTER
+    ask_at_last: float = _ASK_AT_LAST
     last_words: float = _LAST_WORDS
 
 
@@ -77,6 +81,7 @@ class Collection:
         self._agent = agent
         self._server = server
         self._over = bearing.over
+        self._clock = bearing.clock
         self._owner = owner
         self._fingerprint = fingerprint
         self._watcher = watcher
@@ -143,6 +148,8 @@ class Collection:
                 self._changed.notify_all()
             state = self._agent.answered(partial(self._api.scan, self._connection, key, request)).state
             if state in _UNDER_WAY or (state is JobState.DELIVERED and self._fetch(key)):
+                job.pause = self._pace.ask_after
+                job.due = self._clock() + job.pause
                 job.posted = True
                 return
             if not self._next_attempt(key, job):
@@ -248,13 +255,17 @@ class Collection:
     # Asking after jobs.
 
     def _ask_after_all(self) -> None:
-        while self._is_waiting() and not self._closed.wait(self._pace.ask_after):
-            for key, job in self._posted():
+        while self._is_waiting() and not self._closed.wait(self._pace.ask_after / 2):
+            for key, job in self._due():
                 self._guarded(job, partial(self._ask_after, key, job))
+                job.pause = min(2 * job.pause, self._pace.ask_at_last)
+                job.due = self._clock() + job.pause
 
-    def _posted(self) -> Sequence[tuple[str, _Job]]:
+    def _due(self) -> Sequence[tuple[str, _Job]]:
+        now = self._clock()
         with self._changed:
-            return [(key, job) for key, job in self._waiting.items() if job.posted and not job.fetching]
+            jobs = [(key, job) for key, job in self._waiting.items() if job.posted and not job.fetching]
+        return [(key, job) for key, job in jobs if job.due <= now]
 
     def _ask_after(self, key: str, job: _Job) -> None:
         if self._is_over() or key not in self._waiting:
