@@ -145,6 +145,15 @@ def test_what_the_environment_has_is_no_variable(monkeypatch: pytest.MonkeyPatch
         DEFAULT_RULES.filled({"PATH_A": "x"})
 
 
+def test_variables_can_be_checked_before_anybody_knows_their_values() -> None:
+    login = Login(scheme=Scheme.BEARER, token="${CR_TOKEN}")
+    rules = RuleList([Rule(method="GET", path="/", origin="https://${CR_BASE}/v2", login=login)])
+    rules.check(["CR_BASE", "CR_TOKEN"])
+    for names, missing in ((["CR_TOKEN"], "CR_BASE"), (["CR_BASE"], "CR_TOKEN")):
+        with pytest.raises(UsageError, match=rf"rule GET /: \$\{{{missing}\}} is not declared"):
+            rules.check(names)
+
+
 @pytest.mark.parametrize(
     "url",
     [

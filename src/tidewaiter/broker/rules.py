@@ -5,7 +5,7 @@ and `*` for anything, slashes too. What is matched is the canonical form of `bro
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
@@ -54,6 +54,13 @@ class Rule:
         login = self.login.filled(variables, where=where) if self.login else None
         return replace(self, origin=self._origin(variables, where), login=login)
 
+    def check(self, names: Collection[str]) -> None:
+        """Raises UsageError where the rule has a variable that is not among these."""
+        where, anything = f"rule {self.method} {self.path}", dict.fromkeys(names, "")
+        filled(self.origin, anything, where=where)
+        if self.login:
+            self.login.filled(anything, where=where)
+
     def _origin(self, variables: Mapping[str, str], where: str) -> str:
         """The base URL without a slash at its end. In an error stands what was written, which holds no values."""
         url = filled(self.origin, variables, where=where)
@@ -91,6 +98,11 @@ class RuleList:
     def filled(self, variables: Mapping[str, str]) -> "RuleList":
         """The same rules with the values of their variables. Raises UsageError for one that is not among them."""
         return RuleList(rule.filled(variables) for rule in self.rules)
+
+    def check(self, names: Collection[str]) -> None:
+        """Raises UsageError where a rule has a variable that is not among these."""
+        for rule in self.rules:
+            rule.check(names)
 
     def _find_candidates(self, method: str, path: str) -> tuple[Rule, ...]:
         return tuple(rule for rule, pattern in self._patterns if rule.method in {ANY, method} and pattern.fits(path))

@@ -52,7 +52,7 @@ class Client:
         self._server_url = base_url(settings.server_url, of="the broker server", plaintext=settings.plaintext)
         self._agent_url = base_url(settings.agent_url, of="the agent", plaintext=settings.plaintext)
         self._rules = read_rules(settings.rules) if settings.rules else DEFAULT_RULES
-        self._rules.private.filled(dict.fromkeys((*VARIABLES, "CR_AGENT_URL"), ""))
+        self._rules.private.check((*VARIABLES, "CR_AGENT_URL"))
         self._seal = Seal([settings.secret], own=Party.CLIENT, other=Party.AGENT) if settings.secret else None
         self._outwards = client_context(authority=settings.authorities)
         self._inwards = self._outwards
