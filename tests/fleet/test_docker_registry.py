@@ -198,6 +198,23 @@ class TestImages:
     def test_of_a_listed_repository_without_tags_are_none(self, api: DockerRegistry) -> None:
         assert list(api.images("a/b")) == []
 
+    def test_of_a_list_that_breaks_off_are_not_all(self, connect: Connect) -> None:
+        with Interface() as interface:
+            following = '</v2/a/b/tags/list?last=v1>; rel="next"'
+            interface.answer("/v2/a/b/tags/list?n=1000", {"tags": ["v1"]}, Link=following)
+            with pytest.raises(CloudError, match="the registry has no repository a/b"):
+                list(connect(base=interface.url).images("a/b"))
+
+    def test_with_very_many_tags_are_listed_once_with_all(
+        self, registry: SimulatedRegistry, api: DockerRegistry
+    ) -> None:
+        tags = [f"v{number:03}" for number in range(150)]
+        for tag in tags:
+            registry.push("a/b", tag, ARM if tag == "v100" else AMD)
+        found = {each.digest: each.tags for each in listing(api, repository(api)).details}
+        assert found[ARM.digest] == ("v100",)
+        assert found[AMD.digest] == tuple(tag for tag in tags if tag != "v100")
+
     def test_are_not_asked_for_one_by_one_where_everything_is_refused(self, connect: Connect) -> None:
         with Interface() as interface:
             interface.answer("/v2/a/b/tags/list?n=1000", {"tags": [f"v{number}" for number in range(100)]})

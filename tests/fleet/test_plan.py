@@ -230,6 +230,13 @@ def test_a_part_that_was_pushed_after_its_index_is_not_counted_beside_it() -> No
     assert reading.due == {"late", "old"}
 
 
+def test_what_nobody_knows_the_age_of_may_be_the_newest() -> None:
+    listed = [image("a", "v3", day=3), image("b", "v2", day=2)]
+    unknown = [image(name, name, pushed=None) for name in ("x", "y")]
+    assert Reading([*listed, *unknown], filters=Filters(newest=1)).due == {"a", "x", "y"}
+    assert Reading(unknown, filters=Filters(newest=1)).due == {"x", "y"}
+
+
 def test_an_image_that_is_known_is_not_read_to_be_counted() -> None:
     listed = [image("a", "v2", day=2), image("b", "v1", day=1)]
     assert Reading(listed, filters=Filters(newest=1)).read == ["a"]

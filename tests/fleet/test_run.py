@@ -23,7 +23,7 @@ from tidewaiter.fleet.filters import Filters, Wishes
 from tidewaiter.fleet.run import run
 from tidewaiter.fleet.watcher import Thing
 from tidewaiter.image.limits import Limits
-from tidewaiter.model.cloud import Account, ImageDetail, ImageStatus, Lost, ManifestAnswer, Passed
+from tidewaiter.model.cloud import Account, ImageDetail, ImageStatus, Lost, ManifestAnswer, Passed, Registry
 from tidewaiter.model.fleet import Kind, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Digest, Platform
@@ -578,7 +578,13 @@ def test_a_run_whose_filters_leave_nothing_says_so(fleet: Fleet) -> None:
 
 def test_a_run_over_empty_registries_says_so(fleet: Fleet) -> None:
     fleet.run()
-    assert any("no manifest" in note for note in fleet.watcher.notes)
+    assert any("no manifest was found in any registry (eu-west-1)" in note for note in fleet.watcher.notes)
+
+
+def test_an_empty_registry_without_a_region_is_named_by_its_host(fleet: Fleet) -> None:
+    fleet.ecr.registry = Registry(partition="", account="quay.io", region="", host="quay.io")
+    fleet.run()
+    assert any("no manifest was found in any registry (quay.io)" in note for note in fleet.watcher.notes)
 
 
 def test_a_run_that_finds_no_registry_has_no_coverage_to_be_clean_by(fleet: Fleet) -> None:

@@ -30,7 +30,7 @@ from fleet_samples import (
     unscanned,
 )
 from golden_files import assert_golden
-from tidewaiter.model.cloud import Account
+from tidewaiter.model.cloud import Account, Registry
 from tidewaiter.model.fleet import AccountCoverage, FleetImage, FleetReport, GapCount, RegistryCoverage, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.report.fleet_gaps import unseen
@@ -229,6 +229,14 @@ def test_what_is_unread_in_images_names_those_that_hold_it() -> None:
     text = section(drawn(counted(*images)), "Not looked at, or not judged")
     assert "var/lib/rpm/rpmdb.sqlite\n" in text
     assert "In 5 images: tool:v0, tool:v1, tool:v2, …" in text
+
+
+def test_a_registry_without_a_region_is_placed_by_its_host() -> None:
+    elsewhere = Registry(partition="", account="quay.io", region="", host="quay.io")
+    broken = unscanned("d5", State.FAILED, Why.MALFORMED, "layer 2 of 3 ends early.", tag="1.3")
+    there = replace(broken, registry=elsewhere)
+    several = section(drawn(replace(CLEAN_FLEET, images=(broken, there))), "Not looked at, or not judged")
+    assert "shop/checkout:1.3 in 222233334444/eu-west-1, quay.io\n" in several
 
 
 def test_a_manifest_is_placed_where_its_name_alone_could_be_several() -> None:

@@ -22,7 +22,7 @@ from tidewaiter.errors import (
 )
 from tidewaiter.fleet.blob_relay import BlobRelay
 from tidewaiter.fleet.lanes import side_by_side
-from tidewaiter.fleet.tagged import LARGEST_MANIFEST, tagged
+from tidewaiter.fleet.tagged import LARGEST_MANIFEST, Tagged
 from tidewaiter.model.cloud import Account, Authorization, Download, ImageDetail, ManifestAnswer, Registry
 from tidewaiter.model.image import Digest, Reference
 from tidewaiter.registry.catalogues import Catalogue
@@ -140,16 +140,17 @@ class DockerRegistry:
     def images(self, repository: str) -> Iterator[ImageDetail]:
         """All tagged manifests of a repository; what has no tag is found by the indexes that list it.
 
-        Raises CloudError after the last of them where a tag names nothing that can be had.
+        One that has many tags may come again, with more of them. Raises CloudError after the last where a tag names
+        nothing that can be had.
         """
+        found = Tagged(self._client, self._reference(repository), google=self._kind.google)
         with self._told():
             try:
-                found = tagged(self._client, self._reference(repository), google=self._kind.google)
+                yield from found
             except RegistryAbsentError:
-                if repository in self._named:
+                if found.begun or repository in self._named:
                     raise
                 return  # the registry lists it, and has no tag of it
-        yield from found.details
         if found.refused:
             tag, error = found.refused[0]
             others = f", and {len(found.refused) - 1} more of its tags" if found.refused[1:] else ""

@@ -1,8 +1,8 @@
 """The manifests that the tags of a repository name, by the Docker API, which lists tags only."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 
 from tidewaiter.errors import LimitError, MalformedError, RegistryAbsentError, RegistryError, TidewaiterError
 from tidewaiter.fleet.lanes import side_by_side
@@ -16,69 +16,76 @@ LARGEST_MANIFEST = 16 << 20
 """Bytes: more than any registry takes."""
 
 _AT_ONCE = 8
-_MOST_REFUSALS = 20
+_BATCH = 64  # tags that are resolved before the first is told
+_MOST_FAILURES = 20
 """After so many tags that a registry does not resolve, the others are not tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tagged:
-    """The manifests, each once with all its tags, and the tags that name nothing that could be had, with why."""
+    """The manifests that the tags of one repository name, to be iterated once; of Google's registries all that it has.
 
-    details: tuple[ImageDetail, ...]
-    refused: tuple[tuple[str, TidewaiterError], ...] = ()
-
-
-def tagged(client: RegistryClient, repository: Reference, *, google: bool) -> Tagged:
-    """The manifests that the repository's tags name; of Google's registries all manifests, which they list.
-
-    Raises RegistryError, MalformedError and LimitError where there is no list.
+    One that has many tags comes again when more of them are known, with all that are. `begun` is whether there was
+    anything in the list; after its end, `refused` has the tags that name nothing that could be had, with why.
     """
-    listed: dict[Digest, ImageDetail] = {}
-    if google:
-        tags, listed = _google(client, repository)
-    else:
-        tags = dict.fromkeys(client.tags(repository))
-    told = set(chain.from_iterable(detail.tags for detail in listed.values()))
-    resolving = _Resolving(client, repository)
-    answers = side_by_side(resolving.ask, (tag for tag in tags if tag not in told), threads=_AT_ONCE)
-    refused = [(tag, answer) for tag, answer in answers.items() if isinstance(answer, TidewaiterError)]
-    for tag, answer in answers.items():
-        if not isinstance(answer, TidewaiterError):
+
+    def __init__(self, client: RegistryClient, repository: Reference, *, google: bool) -> None:
+        self.refused: list[tuple[str, TidewaiterError]] = []
+        self.begun = False
+        self._client = client
+        self._repository = repository
+        self._google = google
+        self._listed: dict[Digest, ImageDetail] = {}
+        self._failures: list[TidewaiterError] = []
+
+    def __iter__(self) -> Iterator[ImageDetail]:
+        """Raises RegistryError, MalformedError and LimitError where there is no list."""
+        tags = self._client.tags(self._repository)
+        if self._google:
+            known, self._listed = _google(self._client, self._repository)
+            self.begun = bool(self._listed)
+            yield from list(self._listed.values())
+            told = set(chain.from_iterable(detail.tags for detail in self._listed.values()))
+            tags = (tag for tag in known if tag not in told)
+        noted = self._noting(tags)
+        while batch := list(islice(noted, _BATCH)):
+            yield from self._resolved(batch)
+        if any(isinstance(error, RegistryAbsentError) for _, error in self.refused):
+            self.refused = self._lasting()
+
+    def _noting(self, tags: Iterable[str]) -> Iterator[str]:
+        for tag in tags:
+            self.begun = True
+            yield tag
+
+    def _resolved(self, tags: Sequence[str]) -> Iterable[ImageDetail]:
+        """What these tags name."""
+        named: dict[Digest, ImageDetail] = {}
+        for tag, answer in side_by_side(self._resolve, tags, threads=_AT_ONCE).items():
+            if isinstance(answer, TidewaiterError):
+                self.refused.append((tag, answer))
+                continue
             digest, media_type = answer
-            known = listed.get(digest, ImageDetail(digest=digest, media_type=media_type))
-            listed[digest] = replace(known, tags=(*known.tags, tag))
-    return Tagged(details=tuple(listed.values()), refused=tuple(_lasting(client, repository, refused)))
+            detail = self._listed.get(digest, ImageDetail(digest=digest, media_type=media_type))
+            tagged = tuple(dict.fromkeys((*detail.tags, tag)))
+            named[digest] = self._listed[digest] = replace(detail, tags=tagged)
+        return named.values()
 
-
-@dataclass(slots=True)
-class _Resolving:
-    """Asks what tags name; an error is an answer too."""
-
-    client: RegistryClient
-    repository: Reference
-    refusals: list[TidewaiterError] = field(default_factory=list)
-
-    def ask(self, tag: str) -> tuple[Digest, str] | TidewaiterError:
-        if len(self.refusals) >= _MOST_REFUSALS:
-            return self.refusals[0]
+    def _resolve(self, tag: str) -> tuple[Digest, str] | TidewaiterError:
+        """What a tag names; an error is an answer too."""
+        if len(self._failures) >= _MOST_FAILURES:
+            return self._failures[0]
         try:
-            return self.client.resolve(replace(self.repository, tag=tag), ceiling=LARGEST_MANIFEST)
+            return self._client.resolve(replace(self._repository, tag=tag), ceiling=LARGEST_MANIFEST)
         except RegistryAbsentError as error:
             return error
         except (RegistryError, MalformedError, LimitError) as error:
-            self.refusals.append(error)
+            self._failures.append(error)
             return error
 
-
-def _lasting(
-    client: RegistryClient, repository: Reference, refused: Iterable[tuple[str, TidewaiterError]]
-) -> Iterable[tuple[str, TidewaiterError]]:
-    """Those that are refused and still listed: a tag that was deleted meanwhile is no loss."""
-    refused = list(refused)
-    if not any(isinstance(error, RegistryAbsentError) for _, error in refused):
-        return refused
-    listed = set(client.tags(repository))
-    return [(tag, error) for tag, error in refused if not isinstance(error, RegistryAbsentError) or tag in listed]
+    def _lasting(self) -> list[tuple[str, TidewaiterError]]:
+        """Those that are refused and still listed: a tag that was deleted meanwhile is no loss."""
+        left = set(self._client.tags(self._repository))
+        return [each for each in self.refused if not isinstance(each[1], RegistryAbsentError) or each[0] in left]
 
 
 def _google(client: RegistryClient, repository: Reference) -> tuple[dict[str, None], dict[Digest, ImageDetail]]:
