@@ -139,7 +139,7 @@ class Seal:
 
     def _opened(self, method: str, target: str, headers: Mapping[str, str], audience: str) -> tuple[int, str, str]:
         """Moment, nonce and digest of a signature that is right."""
-        claim, _, mac = _only(headers, SIGNATURE).rpartition(".")
+        claim, _, mac = _values(headers, (SIGNATURE,))[0].rpartition(".")
         if not claim:
             raise _refused("the request is not signed", "Give both sides the same secret")
         version, _, rest = claim.partition(".")
@@ -183,7 +183,7 @@ def _mac(key: bytes, text: bytes) -> str:
 
 def _text(method: str, target: str, headers: Mapping[str, str], audience: str, claim: str) -> bytes:
     """What is signed: each part with its length before it, so that no two requests have the same text."""
-    parts = (method, target, audience, claim, *[_only(headers, name) for name in SIGNED])
+    parts = (method, target, audience, claim, *_values(headers, SIGNED))
     return _bytes("".join([f"{len(part)}:{part}" for part in parts]))
 
 
@@ -191,11 +191,13 @@ def _answer(nonce: str, status: int) -> bytes:
     return _bytes(f"answer {nonce} {status}")
 
 
-def _only(headers: Mapping[str, str], name: str) -> str:
-    """The header's value, "" without one. Where it comes twice nobody knows which one counts."""
-    if isinstance(headers, MultiMapping) and len(headers.getall(name, ())) > 1:
-        raise _refused(f"the request has the header {name} more than once")
-    return headers.get(name, "")
+def _values(headers: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """The headers' values, "" for none. Where one comes twice nobody knows which one counts."""
+    if isinstance(headers, MultiMapping):
+        for name in names:
+            if len(headers.getall(name, ())) > 1:
+                raise _refused(f"the request has the header {name} more than once")
+    return [headers.get(name, "") for name in names]
 
 
 def _bytes(text: str) -> bytes:
