@@ -4,8 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from tidewaiter.broker.agent.spool import Parcel, Spool
 from tidewaiter.broker.journal import fields, journal
 
 _log = journal("agent")
-_NOTICE = ""  # where a job's name stands otherwise
 _MOST_DOUBLINGS = 20
 
 
@@ -41,14 +39,27 @@ Ended = Callable[[Parcel, bool], None]
 
 
 @dataclass(slots=True)
+class _Trying:
+    """A result that is tried again and again, `times` so far; the server has not wanted it since `refused`."""
+
+    parcel: Parcel
+    times: int = 0
+    refused: float | None = None
+
+
+@dataclass(slots=True)
 class _Lane:
-    """The results of one connection: those that wait, and those that are tried. `tried` is of the loop's clock."""
+    """The results of one connection: those that wait, and those that are tried, in so many places.
+
+    `failures` counts how often nobody was there since somebody was; `tried` is of the loop's clock.
+    """
 
     connection: str
-    waiting: deque[Parcel] = field(default_factory=deque)
-    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    waiting: deque[_Trying] = field(default_factory=deque)
+    tasks: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
+    notice: asyncio.Task[None] | None = None
     places: set[str] = field(default_factory=set)
-    failing: bool = False
+    failures: int = 0
     tried: float = 0.0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -58,25 +69,17 @@ class _Lane:
         self.woken = asyncio.Event()
 
     @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.tasks and not self.waiting
-
-
-@dataclass(slots=True)
-class _Trying:
-    """A result that is tried again and again. `refused` is since when the server has not wanted it."""
-
-    parcel: Parcel
-    times: int = 0
-    refused: float | None = None
+    def busy(self) -> list[asyncio.Task[Any]]:
+        """All that is under way."""
+        return [*self.tasks.values(), *([self.notice] if self.notice else [])]
 
 
 class Delivery:
     """Delivers results until they are acknowledged. Lives in one event loop; `close` it.
 
-    What the server refuses is kept for days, then dropped and logged; what nobody answers is kept for ever. `jitter`
-    gives a number between 0 and 1, `clock` seconds.
+    What the server refuses is kept for days, then dropped and logged; what nobody answers is kept for ever. `home` is
+    the base URL of a client that was not heard of yet, where that is known: results on disk may tell an older one.
+    `jitter` gives a number between 0 and 1, `clock` seconds.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Delivery:
         desks: Desks,
         *,
         ended: Ended,
+        home: str = "",
         pace: Pace | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -94,6 +98,7 @@ class Delivery:
         self._post = post
         self._desks = desks
         self._ended = ended
+        self._home = home
         self._pace = pace or Pace()
         self._jitter = jitter
         self._clock = clock
@@ -104,7 +109,7 @@ class Delivery:
     async def close(self) -> None:
         """Stop. What was not delivered is on disk."""
         self._closed = True
-        tasks = [task for lane in self._lanes.values() for task in lane.tasks.values()]
+        tasks = [task for lane in self._lanes.values() for task in lane.busy]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -113,7 +118,7 @@ class Delivery:
     def add(self, parcel: Parcel) -> None:
         """Deliver a result, after those of its connection that came before it."""
         lane = self._lane(parcel.connection)
-        lane.waiting.append(parcel)
+        lane.waiting.append(_Trying(parcel))
         self._go(lane)
 
     def reach(self, connection: str, callback: str) -> None:
@@ -125,14 +130,14 @@ class Delivery:
             lane.wake()
 
     def callback(self, connection: str, default: str) -> str:
-        """Where the client of a connection is, as far as it was heard of."""
-        return self._callbacks.get(connection, default)
+        """Where the client of a connection is: where it was heard of last; `default` is what a job was told."""
+        return self._callbacks.get(connection) or self._home or default
 
     async def forget(self, parcel: Parcel) -> None:
         """Deliver a result no more, and remove it from disk."""
         lane = self._lanes.get(parcel.connection)
         if lane is not None:
-            lane.waiting = deque(each for each in lane.waiting if each.job != parcel.job)
+            lane.waiting = deque(each for each in lane.waiting if each.parcel.job != parcel.job)
             if task := lane.tasks.get(parcel.job):
                 task.cancel()
                 await asyncio.wait({task})
@@ -141,64 +146,81 @@ class Delivery:
     def notify(self, connection: str, callback: str, still: Callable[[], bool]) -> None:
         """Tell that no job of the connection is left, once, as long as that is `still` so."""
         lane = self._lane(connection)
-        if _NOTICE not in lane.tasks and not self._closed:
-            self._start(lane, _NOTICE, self._notify(lane, callback, still))
+        if lane.notice is None and not self._closed:
+            lane.notice = asyncio.get_running_loop().create_task(self._notify(lane, callback, still))
+            lane.notice.add_done_callback(lambda _: self._noticed(lane))
 
     def _lane(self, connection: str) -> _Lane:
         return self._lanes.setdefault(connection, _Lane(connection))
 
     def _go(self, lane: _Lane) -> None:
-        """Try what waits, as far as there are places; one at a time while nobody takes anything."""
-        while not self._closed and lane.waiting and len(lane.places) < (1 if lane.failing else self._pace.parallel):
-            parcel = lane.waiting.popleft()
-            lane.places.add(parcel.job)
-            self._start(lane, parcel.job, self._deliver(lane, parcel))
+        """Try what waits, as far as there are places; there is but one while nobody is there."""
+        while not self._closed and lane.waiting and len(lane.places) < (1 if lane.failures else self._pace.parallel):
+            trying = lane.waiting.popleft()
+            job = trying.parcel.job
+            lane.places.add(job)
+            task = lane.tasks[job] = asyncio.get_running_loop().create_task(self._attempt(lane, trying))
+            task.add_done_callback(partial(self._attempted, lane, trying))
 
-    def _start(self, lane: _Lane, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        lane.tasks[name] = task
-        task.add_done_callback(lambda _: self._over(lane, name))
+    def _attempted(self, lane: _Lane, trying: _Trying, task: asyncio.Task[bool]) -> None:
+        """Have it tried again, after the others, where there is sense in it."""
+        del lane.tasks[trying.parcel.job]
+        lane.places.discard(trying.parcel.job)
+        if not task.cancelled() and task.result():
+            lane.waiting.append(trying)
+        self._go(lane)
+        self._leave(lane)
 
-    def _over(self, lane: _Lane, name: str) -> None:
-        lane.tasks.pop(name, None)
-        self._free(lane, name)
-        if lane.empty and self._lanes.get(lane.connection) is lane:
+    def _noticed(self, lane: _Lane) -> None:
+        lane.notice = None
+        self._leave(lane)
+
+    def _leave(self, lane: _Lane) -> None:
+        """Forget a lane in which nothing is left."""
+        if not lane.busy and not lane.waiting and self._lanes.get(lane.connection) is lane:
             del self._lanes[lane.connection]
 
-    def _free(self, lane: _Lane, name: str) -> None:
-        lane.places.discard(name)
-        self._go(lane)
+    async def _attempt(self, lane: _Lane, trying: _Trying) -> bool:
+        """Try once, and wait as long as it takes until the next time; whether there is one.
 
-    async def _deliver(self, lane: _Lane, parcel: Parcel) -> None:
-        """Try until it is taken, or there is no sense in it. A refused one leaves its place to others."""
-        trying = _Trying(parcel)
-        while True:
-            if not trying.parcel.checked and not await self._check(trying):
-                self._ended(parcel, False)
-                return
-            receipt = await self._try(lane, trying)
-            if receipt.reception is Reception.TAKEN or self._is_hopeless(trying, receipt):
-                await self._drop(parcel)
-                self._ended(parcel, receipt.reception is Reception.TAKEN)
-                return
-            if receipt.reception is Reception.REFUSED:
-                self._free(lane, parcel.job)
-            await self._pause(lane, self._wait(trying.times, receipt))
+        While nobody is there the place is kept, so that few knock. What fails by itself makes room for others.
+        """
+        parcel = trying.parcel
+        if not parcel.checked and not await self._check(trying):
+            self._ended(parcel, False)
+            return False
+        receipt = await self._try(lane, trying)
+        if receipt.reception is Reception.TAKEN or self._is_hopeless(trying, receipt):
+            await self._drop(parcel)
+            self._ended(parcel, receipt.reception is Reception.TAKEN)
+            return False
+        held = self.wait(lane.failures, receipt) if lane.failures else 0.0
+        if not await self._pause(lane, held):
+            lane.places.discard(parcel.job)
+            self._go(lane)
+            await self._pause(lane, self.wait(trying.times, receipt) - held)
+        return True
 
     async def _try(self, lane: _Lane, trying: _Trying) -> Receipt:
         parcel = trying.parcel
         lane.tried = asyncio.get_running_loop().time()
-        receipt = await self._post.result(self.callback(parcel.connection, parcel.callback), parcel)
+        receipt = await self._posted(parcel)
         trying.times += 1
         taken, refused = receipt.reception is Reception.TAKEN, receipt.reception is Reception.REFUSED
-        lane.failing = not taken and not refused
+        lane.failures = 0 if taken or refused else lane.failures + 1
         if not taken:
             _log.warning("result not delivered: %s", receipt.why, extra=_of(parcel))
         if taken or refused:
             self._go(lane)
-        if refused:  # it may not be what was written
+        if refused or not (taken or parcel.is_there()):  # it may not be what was written
             trying.parcel = replace(parcel, checked=False)
         return receipt
+
+    async def _posted(self, parcel: Parcel) -> Receipt:
+        try:
+            return await self._post.result(self.callback(parcel.connection, parcel.callback), parcel)
+        except Exception as error:  # noqa: BLE001 - the edge of the stage: no result may be lost by it
+            return Receipt(Reception.AWAY, f"an error of tidewaiter itself: {type(error).__name__}: {error}")
 
     async def _check(self, trying: _Trying) -> bool:
         whole = await self._desks.call(partial(self._spool.check, trying.parcel))
@@ -217,15 +239,20 @@ class Delivery:
         _log.error("result dropped, the server never wanted it: %s", receipt.why, extra=_of(trying.parcel))
         return True
 
-    def _wait(self, times: int, receipt: Receipt) -> float:
+    def wait(self, times: int, receipt: Receipt) -> float:
+        """How many seconds until a callback is tried again that was tried so often."""
         longest = self._pace.longest if receipt.reception is Reception.AWAY else self._pace.seldom
         most = min(self._pace.first * 2.0 ** min(times - 1, _MOST_DOUBLINGS), longest)
         return min(receipt.after, longest) + most * self._jitter()
 
-    async def _pause(self, lane: _Lane, seconds: float) -> None:
-        with suppress(TimeoutError):
+    async def _pause(self, lane: _Lane, seconds: float) -> bool:
+        """Wait; whether somebody broke it off."""
+        try:
             async with asyncio.timeout(seconds):
                 await lane.woken.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _drop(self, parcel: Parcel) -> None:
         try:
@@ -240,7 +267,7 @@ class Delivery:
             if receipt.reception is not Reception.AWAY:
                 return
             times += 1
-            await self._pause(lane, self._wait(times, receipt))
+            await self._pause(lane, self.wait(times, receipt))
 
 
 def _of(parcel: Parcel) -> dict[str, dict[str, str | float]]:

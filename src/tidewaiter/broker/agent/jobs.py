@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,10 +30,12 @@ from tidewaiter.errors import BrokerError, UsageError
 from tidewaiter.fleet.looker import Looked, Looker
 from tidewaiter.fleet.watcher import Unwatched, Watcher
 from tidewaiter.image.limits import Limits
+from tidewaiter.scan.failures import failure
 
 __all__ = ["Ceilings", "Counts", "Jobs", "Wanted", "working"]
 
 _GIB = 1 << 30
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:-]{0,199}")
 _log = journal("agent")
 _CALLS = 16  # threads for disks, beside one an image
 _DISK_PAUSE = 5.0  # seconds until a full disk is tried again
@@ -88,8 +91,10 @@ class Jobs:
         desks: Desks,
         ceilings: Ceilings,
         limits: Limits,
+        home: str = "",
         pace: Pace | None = None,
         clock: Callable[[], float] = time.time,
+        disk_pause: float = _DISK_PAUSE,
     ) -> None:
         self._looks = looks
         self._registries = registries
@@ -99,7 +104,8 @@ class Jobs:
         self._ceilings = ceilings
         self._limits = limits
         self._clock = clock
-        self._delivery = Delivery(spool, post, desks, ended=self._delivered, pace=pace)
+        self._disk_pause = disk_pause
+        self._delivery = Delivery(spool, post, desks, ended=self._delivered, home=home, pace=pace)
         self._turns: Turns[Record] = Turns(ceilings.waiting, ceilings.waiting_each)
         self._room = Room(ceilings.under_way_bytes)
         self._spooled = asyncio.Event()
@@ -124,7 +130,16 @@ class Jobs:
         await self._delivery.close()
 
     async def submit(self, key: str, wanted: Wanted) -> Job:
-        """Take a job on. Raises BrokerError: `busy` while there are too many, or the disk is full of results."""
+        """Take a job on.
+
+        Raises BrokerError: `busy` while there are too many, or the disk is full of results; `malformed` for a key that
+        the server would take no result of.
+        """
+        if not _KEY.fullmatch(key):
+            advice = "Letters, digits and .-_~: can be in it"
+            raise BrokerError(
+                "the key of a job has other characters, or is too long", advice=advice, code=Code.MALFORMED
+            )
         self.heard(wanted.connection, wanted.callback)
         record = self._records.get(wanted.connection, key)
         if record is not None:
@@ -219,7 +234,7 @@ class Jobs:
         self._delivery.add(record.parcel)
 
     async def _looked(self, record: Record, wanted: Wanted) -> Looked:
-        """What came of the image, failures too."""
+        """What came of the image: never an error, or whoever wants it would submit it again and again."""
         api = wanted.api
         origin = self._registries.enter(api)
         try:
@@ -229,6 +244,9 @@ class Jobs:
             if isinstance(found, Fetched):
                 return await self._look(record, found)
             return Looked(failure=found)
+        except Exception as error:  # noqa: BLE001 - the edge of the stages: no image may end the agent
+            where = f"{api.registry.host}/{wanted.image.repository}@{wanted.image.digest}"
+            return Looked(failure=failure(error, where))
         finally:
             if self._registries.leave(api.registry):
                 self._looks.forget(api.registry)
@@ -255,7 +273,7 @@ class Jobs:
                 return await asyncio.shield(writing)
             except OSError as error:
                 _log.error("no result can be kept: %s", error.strerror, extra=fields(job=record.name))
-                await asyncio.sleep(_DISK_PAUSE)
+                await asyncio.sleep(self._disk_pause)
             except asyncio.CancelledError:
                 await asyncio.wait({writing})
                 if writing.exception() is None and record.state is JobState.CANCELLED:
@@ -281,14 +299,16 @@ async def working(
     *,
     ceilings: Ceilings,
     limits: Limits,
+    home: str = "",
     tls: SSLContext | None = None,
     seal: Seal | None = None,
     watcher: Watcher | None = None,
 ) -> AsyncIterator[Jobs]:
     """Jobs in this folder; what an agent before this one left there is delivered.
 
-    Callbacks are signed with the `seal`, and their answers have to be; `tls` is for callbacks by https. Raises
-    UsageError where the folder cannot be used, or another agent has it.
+    `home` is the base URL of the client as far as none was heard of: results on disk may tell an older one. Callbacks
+    are signed with the `seal`, and their answers have to be; `tls` is for callbacks by https. Raises UsageError where
+    the folder cannot be used, or another agent has it.
     """
     async with AsyncExitStack() as stack:
         place = stack.enter_context(work_folder(folder))
@@ -309,6 +329,7 @@ async def working(
                 desks=desks,
                 ceilings=ceilings,
                 limits=limits,
+                home=home,
             )
         )
 

@@ -9,7 +9,7 @@ import msgspec
 from tidewaiter.aws.registries import RegistryApi
 from tidewaiter.broker.agent.redaction import Redact, redacted
 from tidewaiter.broker.messages import Result, ScanRequest
-from tidewaiter.errors import LimitError
+from tidewaiter.errors import LimitError, MalformedError
 from tidewaiter.fleet.classify import by_manifest
 from tidewaiter.fleet.looker import Looked, Progress, PulledImage
 from tidewaiter.fleet.pull import Origin
@@ -52,12 +52,11 @@ def fetched(origin: Origin, api: RegistryApi, wanted: ScanRequest, *, limits: Li
     where = f"{repository}@{wanted.digest}"
     try:
         content, media_type = origin.manifest(wanted.repository, wanted.digest, ceiling=limits.manifest_bytes)
-        document = read_document(content, where, media_type)
-        if isinstance(document, Manifest):
-            outcome = by_manifest(document).outcome
-            if outcome is not None and outcome.why is not None:
-                return Gap(stage=Stage.IMAGE, why=outcome.why, subject=where, detail=outcome.detail)
-        weight = _weight(document, ceiling, where) if isinstance(document, Manifest) else 0
+        manifest = _manifest(content, media_type, where)
+        outcome = by_manifest(manifest).outcome
+        if outcome is not None and outcome.why is not None:
+            return Gap(stage=Stage.IMAGE, why=outcome.why, subject=where, detail=outcome.detail)
+        weight = _weight(manifest, ceiling, where)
     except Exception as error:  # noqa: BLE001 - the edge of the stages: no image may end the agent
         return failure(error, where)
     image = PulledImage(
@@ -68,11 +67,16 @@ def fetched(origin: Origin, api: RegistryApi, wanted: ScanRequest, *, limits: Li
 
 def told(job: str, wanted: ScanRequest, looked: Looked, *, redact: Redact) -> bytes:
     """What is delivered: a line of JSON, `broker.messages.Result`, and the encoded inventory where there is one."""
-    inventory = b"" if looked.inventory is None else encode_inventory(_clean(looked.inventory, redact))
+    gap, inventory = looked.failure, b""
+    try:
+        if looked.inventory is not None:
+            inventory = encode_inventory(_clean(looked.inventory, redact))
+    except Exception as error:  # noqa: BLE001 - the edge of the stages: no inventory may end the agent
+        gap = failure(error, f"{wanted.registry}/{wanted.repository}@{wanted.digest}")
     result = Result(
         job=job,
         digest=wanted.digest,
-        failure=redacted(looked.failure, redact),
+        failure=redacted(gap, redact),
         size=len(inventory),
         layers_read=looked.layers_read,
         bytes_pulled=looked.bytes_pulled,
@@ -99,6 +103,14 @@ def _clean(inventory: Inventory, redact: Redact) -> Inventory:
         packages=tuple([cleaned(package) for package in inventory.packages]),
         gaps=redacted(inventory.gaps, redact),
     )
+
+
+def _manifest(content: bytes, media_type: str, where: str) -> Manifest:
+    """Raises MalformedError and UnsupportedError."""
+    manifest = read_document(content, where, media_type)
+    if not isinstance(manifest, Manifest):
+        raise MalformedError("it is an index, and not an image", where=where)
+    return manifest
 
 
 def _weight(manifest: Manifest, ceiling: int, where: str) -> int:

@@ -25,7 +25,7 @@ from tidewaiter.broker.messages import (
     RESULT_PATH,
     RESULT_TYPE,
 )
-from tidewaiter.broker.signing import SIGNATURE, Seal, Signed
+from tidewaiter.broker.signing import SIGNATURE, Seal
 from tidewaiter.errors import BrokerError
 
 _CHUNK = 1 << 20
@@ -128,24 +128,20 @@ class HttpPost:
 
     async def _post(self, callback: str, path: str, headers: Mapping[str, str], body: "_Body") -> Receipt:
         left = min(_PATIENCE + body.size / _SLOWEST, _LONGEST)
-        url = URL(callback.rstrip("/") + path, encoded=True)
-        sent = {**headers, DEADLINE: f"{left:.3f}"}
-        signed = None
-        if self._seal is not None:
-            signed = self._seal.sign("POST", url.raw_path_qs, sent, digest=body.digest)
-            sent[SIGNATURE] = signed.header
         try:
-            return await self._send(url, sent, body, left, signed)
-        except BrokerError as error:
-            return Receipt(Reception.AWAY, str(error))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            url = URL(callback.rstrip("/") + path, encoded=True)
+            sent = {**headers, DEADLINE: f"{left:.3f}"}
+            return await self._send(url, sent, body, left)
+        except (BrokerError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return Receipt(Reception.AWAY, str(error) or type(error).__name__)
 
-    async def _send(
-        self, url: URL, headers: Mapping[str, str], body: "_Body", left: float, signed: Signed | None
-    ) -> Receipt:
+    async def _send(self, url: URL, headers: dict[str, str], body: "_Body", left: float) -> Receipt:
         """What the client says to it. Raises BrokerError where it does not prove who it is."""
         assert self._session is not None, "enter it first"
+        signed = None
+        if self._seal is not None:
+            signed = self._seal.sign("POST", url.raw_path_qs, headers, digest=body.digest)
+            headers[SIGNATURE] = signed.header
         timeout = aiohttp.ClientTimeout(total=left, sock_connect=_CONNECTING)
         asked = self._session.post(url, data=body.content, headers=headers, timeout=timeout, allow_redirects=False)
         async with asked as answer:

@@ -61,6 +61,10 @@ class Parcel:
         """How many bytes it takes on disk."""
         return self.offset + self.size
 
+    def is_there(self) -> bool:
+        """Whether its file is still there."""
+        return os.path.exists(self.path)
+
     def open(self) -> BinaryIO:
         """The file, at the first byte of the result. Raises OSError."""
         file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - who asked closes it
