@@ -1,6 +1,7 @@
 """The server's API on loopback, and agents behind it that look through registries in memory; faults can be set."""
 
 import json
+import ssl
 import sys
 import threading
 from collections import Counter
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -164,6 +166,13 @@ class FakeBroker:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def protect(self, certificate: Path) -> None:
+        """It speaks TLS from now on; the key of its certificate is the `key.pem` beside it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.parent / "key.pem")
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     @property
     def agent(self) -> FakeAgent:

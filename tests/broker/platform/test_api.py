@@ -1,6 +1,8 @@
 """The server's HTTP API: what is sent, which answers are errors, and of which kind."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +156,25 @@ def test_a_key_is_shown_to_no_network_unless_told() -> None:
     BrokerApi("http://broker.example", KEY, insecure=True).close()
     BrokerApi("https://broker.example", KEY).close()
     BrokerApi("http://127.0.0.1:7340", KEY).close()
+
+
+@pytest.mark.parametrize("key", ["of-a-file\n", "with\r\nX-Header: x", "schlüssel", " blank"])
+def test_what_can_be_no_key_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(UsageError, match="no key can hold") as raised:
+        BrokerApi("https://broker.example", key)
+    assert key.strip() not in str(raised.value)
+
+
+def test_a_server_is_believed_by_its_certificate(
+    broker: FakeBroker, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.protect(certificate)
+    broker.before = lambda _method, _path: Told(200, b'{"job": "x", "state": "queued"}')
+    with closing(BrokerApi(broker.url, KEY)) as stranger:
+        error = refused(stranger)
+        assert (error.retry, "not trusted" in error.what, "--broker-insecure" in error.advice) == (False, True, True)
+    with closing(BrokerApi(broker.url, KEY, insecure=True)) as careless:
+        assert careless.job("shop", "x")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with closing(BrokerApi(broker.url, KEY)) as told:
+        assert told.job("shop", "x")

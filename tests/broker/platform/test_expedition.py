@@ -1,5 +1,6 @@
 """Connections are entered together: who looks, what is found, and what is told of those that lead nowhere."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,8 +31,8 @@ class World:
     watcher: CountingWatcher = field(default_factory=CountingWatcher)
 
     @contextmanager
-    def entered(self, *connections: str, patience: float = 0) -> Iterator[Expedition]:
-        bearing = Bearing(patience=patience, first_pause=0.01, longest_pause=0.01)
+    def entered(self, *connections: str, patience: float = 0, together: float = 20) -> Iterator[Expedition]:
+        bearing = Bearing(patience=patience, together=together, first_pause=0.01, longest_pause=0.01)
         names = connections or tuple(self.broker.agents)
         with Expedition(BrokerApi(self.broker.url, KEY), names, watcher=self.watcher, bearing=bearing) as expedition:
             yield expedition
@@ -197,3 +198,28 @@ def test_who_asks_is_the_agent_with_the_role_of_a_connection_that_is_alone(world
     seen.broker.agents["two"].identity = replace(base, arn="arn:aws:iam::888888888888:role/other")
     with seen.entered() as strangers:
         assert strangers.identity is None
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_who_is_late_is_not_waited_for_and_comes_if_he_is_of_the_same_kind(
+    world: Callable[..., World], alike: bool
+) -> None:
+    late = FakeAgent([OTHER], info=info(fingerprint="one" if alike else "two"))
+    seen = world(one=FakeAgent(info=info()), two=late)
+    begun = threading.Event()
+    seen.broker.before = lambda _, path: None if begun.is_set() or "/one/" in path else refusal("not-connected")
+    with seen.entered(patience=60, together=0.05) as expedition:
+        assert (expedition.fingerprint, expedition.operations) == ("one", 3)
+        begun.set()
+        found = list(expedition.found())
+    assert ((OTHER.registry.host, "two") in hosts(found)) is alike
+    lost = [each.gap for each in found if isinstance(each, Lost)]
+    assert [gap.subject for gap in lost] == ([] if alike else [OTHER.registry.host])
+
+
+def test_the_first_of_all_that_are_late_is_waited_for(world: Callable[..., World]) -> None:
+    seen = world()
+    tries = iter([True] * 20)
+    seen.broker.before = lambda _method, _path: refusal("not-connected") if next(tries, False) else None
+    with seen.entered(patience=60, together=0.01) as expedition:
+        assert expedition.fingerprint == "fingerprint-1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -10,15 +11,32 @@ from hypothesis import strategies as st
 
 from fakes.platform_api import lines as spelled
 from fakes.registries import ACCOUNT, registry
-from tidewaiter.broker.messages import AtRegistry, DocumentLine, ImageLine, Line, RepositoryLine, TagLine, Trouble
+from tidewaiter.broker.messages import (
+    AtRegistry,
+    DocumentLine,
+    ImageLine,
+    Line,
+    LostPlace,
+    PassedPlace,
+    RepositoryLine,
+    TagLine,
+    Trouble,
+)
 from tidewaiter.broker.platform.lines import lines, only
 from tidewaiter.errors import BrokerError, CloudDeniedError, CloudError
 from tidewaiter.model.cloud import ImageDetail
-from tidewaiter.model.fleet import Kind
+from tidewaiter.model.fleet import Kind, Outcome, State
+from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Descriptor, Digest
 
 DIGEST = Digest("sha256", "a" * 64)
 NO_DIGEST = Digest("sha256", "../../etc")
+
+
+def gap(why: Why) -> Gap:
+    return Gap(stage=Stage.DISCOVERY, why=why, subject="account", detail="It is so.")
+
+
 NAMES = [RepositoryLine(name) for name in ("app", "team/app", "a_b/c.d-e", "Nexus/Upper")]
 
 
@@ -77,13 +95,24 @@ def test_trouble_is_the_error_that_it_was_behind_the_lines_before_it() -> None:
         ImageLine(ImageDetail(digest=DIGEST, subject=NO_DIGEST)),
         DocumentLine(NO_DIGEST, Kind.IMAGE),
         DocumentLine(DIGEST, Kind.INDEX, children=(Descriptor(media_type="x", digest=NO_DIGEST, size=1),)),
+        ImageLine(ImageDetail(digest=DIGEST, size=-1)),
+        ImageLine(ImageDetail(digest=DIGEST, size=1 << 62)),
+        ImageLine(ImageDetail(digest=DIGEST, tags=("v1\0",))),
+        ImageLine(ImageDetail(digest=DIGEST, pushed=datetime(2026, 1, 1))),  # noqa: DTZ001 - that is the point
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.SCANNED)),
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.PENDING, why=Why.LIMIT)),
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.FAILED)),
+        DocumentLine(DIGEST, Kind.UNKNOWN, absent=True),
+        LostPlace(ACCOUNT, gap(Why.FILTERED)),
+        LostPlace(ACCOUNT, gap(Why.INACTIVE)),
+        PassedPlace(ACCOUNT, gap(Why.DENIED)),
         AtRegistry(ACCOUNT, replace(registry(), host="../../etc")),
         AtRegistry(ACCOUNT, replace(registry(), host="host\n")),
         AtRegistry(ACCOUNT, replace(registry(), host="")),
     ],
     ids=lambda line: str(line)[:60].encode("ascii", "backslashreplace").decode(),
 )
-def test_names_and_digests_that_are_none_are_malformed(line: Line) -> None:
+def test_what_cannot_be_and_what_would_let_the_unseen_count_as_seen_is_malformed(line: Line) -> None:
     assert refused(spelled([line])).code == "malformed"
 
 

@@ -1,6 +1,7 @@
 """What an agent delivers is read under ceilings, and is what was asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -65,6 +66,9 @@ def test_a_failure_has_none() -> None:
         (b"[" * 100_000 + b"\n", MalformedError, "not as agreed"),
         (body(job="another"), MalformedError, "another job"),
         (body(digest=OTHER), MalformedError, "another job"),
+        (body(layers_read=-1), MalformedError, "cannot be"),
+        (body(bytes_pulled=1 << 62), MalformedError, "cannot be"),
+        (body(b"", failure=replace(FAILURE, detail="\0")), MalformedError, "cannot be"),
         (body() + b"x", MalformedError, "promised"),
         (body()[:-1], MalformedError, "promised"),
         (body(b""), MalformedError, "neither"),

@@ -103,12 +103,12 @@ class BrokerApi:
     """The server at `url`, asked with an API key. Made for many threads; close it after use.
 
     Methods raise BrokerError: `retry` tells whether the same may come to its answer later. Raises UsageError for an
-    address that is none, and for one that would show the key to the network, unless `insecure`.
+    address or a key that is none, and for an address that would show the key to the network, unless `insecure`.
     """
 
     def __init__(self, url: str, key: str, *, insecure: bool = False, waiting: Waiting | None = None) -> None:
         self.url = _checked(url, insecure=insecure)
-        self._key = key
+        self._key = _printable(key)
         self._transport = Transport(waiting or Waiting(Patience(read=_WAITS)), insecure=insecure)
 
     def __repr__(self) -> str:
@@ -213,6 +213,14 @@ def _checked(url: str, *, insecure: bool) -> str:
     return url.rstrip("/")
 
 
+def _printable(key: str) -> str:
+    """The key, which goes into a header. It is not told."""
+    if not key.isascii() or not key.isprintable() or key != key.strip():
+        what = "the API key of the broker server holds what no key can hold"
+        raise UsageError(what, advice="Check TIDEWAITER_BROKER_KEY: a line end may have got into it.")
+    return key
+
+
 def _check(answer: Answer, response: urllib3.BaseHTTPResponse, where: str) -> None:
     """Raises BrokerError for what is no answer of the agent's."""
     code = response.headers.get(ERROR, "")
@@ -245,4 +253,5 @@ def _read(answer: Answer, kind: type[_T], connection: str) -> _T:
 def _lost(error: Exception, where: str) -> BrokerError:
     told = no_answer(error, where)
     what = told.what.replace("the registry", "the broker server")
-    return BrokerError(what, where=where, advice=told.advice, retry=told.retry, code=Code.LOST)
+    advice = told.advice.replace("--insecure", "--broker-insecure")
+    return BrokerError(what, where=where, advice=advice, retry=told.retry, code=Code.LOST)

@@ -22,6 +22,7 @@ from tidewaiter.errors import BrokerError, CloudError, TidewaiterError
 from tidewaiter.fleet.desk import Desk
 from tidewaiter.fleet.looker import Looked, PulledImage
 from tidewaiter.fleet.watcher import Watcher
+from tidewaiter.model.package import Inventory
 from tidewaiter.scan.failures import failure
 
 _POSTING = 4  # threads that ask for looks
@@ -222,7 +223,7 @@ class Collection:
         self._watcher.pulled(result.bytes_pulled)
         self._watcher.count("layers", found=result.layers_read, done=result.layers_read)
         looked = Looked(
-            inventory=told.inventory,
+            inventory=told.inventory and _called(told.inventory, job.image),
             failure=result.failure,
             layers_read=result.layers_read,
             bytes_pulled=result.bytes_pulled,
@@ -305,6 +306,11 @@ class Collection:
             for each in self._api.results(self._connection, 0):
                 if each.job.startswith(f"{self._owner}-"):
                     self._api.acknowledge(self._connection, each.job)
+
+
+def _called(inventory: Inventory, image: PulledImage) -> Inventory:
+    """The inventory under the names by which it was asked for."""
+    return replace(inventory, image=replace(inventory.image, reference=image.reference, tags=image.tags))
 
 
 def _request(image: PulledImage) -> ScanRequest:

@@ -3,6 +3,7 @@
 import hashlib
 import queue
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import fields, replace
 from types import TracebackType
@@ -19,15 +20,17 @@ from tidewaiter.errors import BrokerError
 from tidewaiter.fleet.watcher import Watcher
 from tidewaiter.image.limits import Limits
 from tidewaiter.inventory.catalog import FINGERPRINT
-from tidewaiter.model.cloud import Identity, Registry
+from tidewaiter.model.cloud import Identity, Lost, Registry
+from tidewaiter.model.gap import Gap, Stage, Why
 
 
 class Expedition:
-    """Connections that are entered together: a context manager, in which all of them have greeted or are given up.
+    """Connections that are entered together: a context manager.
 
-    Entering raises UsageError where the server does not know the API key, or one of the connections. What agents tell
-    is believed, as one believes the programs of one's own network: give the connections of strangers a store of their
-    own.
+    In it all of them have greeted or are given up; or some have, and the others have had their time: those may come
+    later, if they are of the same kind. Entering raises UsageError where the server does not know the API key, or one
+    of the connections. What agents tell is believed, as one believes the programs of one's own network: give the
+    connections of strangers a store of their own.
     """
 
     def __init__(
@@ -37,14 +40,14 @@ class Expedition:
         self.bearing = bearing or Bearing()
         self._watcher = watcher
         self._found: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
+        self._hellos: Sequence[Hello] = ()
         self._discoveries = [self._discovery(name) for name in dict.fromkeys(connections)]
 
     def __enter__(self) -> Self:
         for each in self._discoveries:
             each.begin()
         try:
-            for each in self._discoveries:
-                each.hello.result()
+            self._meet()
         except BrokerError as error:
             self._leave()
             check_usage(error)
@@ -67,13 +70,10 @@ class Expedition:
     @property
     def fingerprint(self) -> str:
         """That of the agents' extractors. Where agents differ, one that changes with each of them."""
-        told = {each.fingerprint for each in self._agents}
-        if len(told) == 1 and len({each.limits for each in self._agents}) == 1:
-            return told.pop()
-        if not told:
-            return FINGERPRINT
-        parts = sorted({msgspec.json.encode((each.fingerprint, each.limits)) for each in self._agents})
-        return hashlib.sha256(b"\n".join(parts)).hexdigest()
+        kinds = {_kind(each) for each in self._agents}
+        if len(kinds) > 1:
+            return hashlib.sha256(b"\n".join(sorted(map(msgspec.json.encode, kinds)))).hexdigest()
+        return kinds.pop()[0] if kinds else FINGERPRINT
 
     @property
     def limits(self) -> Limits:
@@ -104,12 +104,30 @@ class Expedition:
             found = self._found.get()
             if found is None:
                 left -= 1
-            elif not (isinstance(found, Place) and self._is_entered(found, ways)):
+            elif not isinstance(found, Place):
+                yield found
+            elif not self._is_alike(found):
+                yield Lost(account=found.account, gap=_unlike(found))
+            elif not self._is_entered(found, ways):
                 yield found
 
     def reach(self, connection: str, whom: str = "") -> Reach:
         """The patience with a connection's agent, or with whom it is reached by."""
         return Reach(whom or f"connection {connection}", self.bearing, self._watcher)
+
+    def _meet(self) -> None:
+        """Waits for greetings. Raises the BrokerError of a connection that cannot be."""
+        greetings = [each.hello for each in self._discoveries]
+        wait(greetings, timeout=self.bearing.together)
+        if not any(each.done() and each.result() is not None for each in greetings):
+            wait(greetings)
+        self._hellos = [hello for each in greetings if each.done() and (hello := each.result()) is not None]
+
+    def _is_alike(self, place: Place) -> bool:
+        """Whether it was known before, or could have been known, how the place is looked at."""
+        hellos = (each.hello.result() for each in self._discoveries if each.connection == place.api.registry.via)
+        kinds = {_kind(each.agent) for each in self._hellos}
+        return not kinds or all(hello is None or _kind(hello.agent) in kinds for hello in hellos)
 
     def _is_entered(self, place: Place, ways: dict[Registry, str]) -> bool:
         registry = place.api.registry
@@ -123,10 +141,6 @@ class Expedition:
         return Discovery(connection=name, api=self.api, reach=self.reach(name), tell=self._found.put)
 
     @property
-    def _hellos(self) -> Sequence[Hello]:
-        return [hello for each in self._discoveries if (hello := each.hello.result()) is not None]
-
-    @property
     def _agents(self) -> Sequence[AgentInfo]:
         return [each.agent for each in self._hellos]
 
@@ -134,6 +148,16 @@ class Expedition:
         self.bearing.over.set()
         with suppress(Exception):
             self.api.close()
+
+
+def _kind(agent: AgentInfo) -> tuple[str, Limits]:
+    """What makes agents find the same in the same image."""
+    return agent.fingerprint, agent.limits
+
+
+def _unlike(place: Place) -> Gap:
+    detail = "Its agent greeted when the run had begun, and is not of the kind of the others. Run again."
+    return Gap(stage=Stage.DISCOVERY, why=Why.UNREACHABLE, subject=place.api.registry.host, detail=detail)
 
 
 def _wherever(registry: Registry) -> Registry:

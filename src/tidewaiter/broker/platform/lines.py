@@ -12,13 +12,17 @@ from tidewaiter.broker.messages import (
     End,
     ImageLine,
     Line,
+    LostPlace,
+    PassedPlace,
     RepositoryLine,
     TagLine,
     Trouble,
 )
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
-from tidewaiter.model.cloud import Registry
+from tidewaiter.model.cloud import ImageDetail
+from tidewaiter.model.fleet import State
+from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Digest
 
 _T = TypeVar("_T")
@@ -27,6 +31,10 @@ _MOST = 2_000_000  # lines of one answer
 _ADVICE = "Server, client, agent and platform should be of one version."
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{0,252}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._\-]{1,255})?")
 _REPOSITORY = re.compile(r"(?=.{1,512}\Z)[A-Za-z0-9][A-Za-z0-9._\-]*(?:/[A-Za-z0-9_][A-Za-z0-9._\-]*)*")
+_SIZE_MOST = 1 << 60  # bytes: what databases can count
+_NUL = b"\\u0000"
+_ON_PURPOSE = (Why.FILTERED, Why.INACTIVE)
+_WITHOUT_LOOK = (State.SKIPPED, State.FAILED)
 _DECODER = msgspec.json.Decoder(Line)
 
 
@@ -71,6 +79,8 @@ def _split(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
 
 
 def _decoded(line: bytes, where: str) -> Line:
+    if _NUL in line:
+        raise _malformed("a line holds a character that no name has", where)
     try:
         read: Line = _DECODER.decode(line)
         _check(read)
@@ -80,28 +90,48 @@ def _decoded(line: bytes, where: str) -> Line:
 
 
 def _check(line: Line) -> None:
-    """Raises ValueError for names and digests that are none."""
+    """Raises ValueError for what cannot be, and for what would let something unseen count as seen."""
     match line:
         case AtRegistry(registry=registry):
-            _check_registry(registry)
-        case RepositoryLine(name=name) if not _REPOSITORY.fullmatch(name):
-            raise ValueError(f"not the name of a repository: {name[:100]!r}")
+            _check_name(registry.host, _HOST, "the host of a registry")
+        case LostPlace(gap=gap) if gap.why in _ON_PURPOSE:
+            raise ValueError(f"what is lost is not {gap.why}")
+        case PassedPlace(gap=gap) if gap.why not in _ON_PURPOSE:
+            raise ValueError(f"what is left out on purpose is not {gap.why}")
+        case RepositoryLine(name=name):
+            _check_name(name, _REPOSITORY, "the name of a repository")
         case TagLine(digest=digest):
             _check_digests([digest])
         case ImageLine(detail=detail):
-            _check_digests([detail.digest, *filter(None, [detail.subject])])
+            _check_detail(detail)
         case DocumentLine(digest=digest, children=children):
             _check_digests([digest, *(child.digest for child in children)])
+            _check_outcome(line)
 
 
-def _check_registry(registry: Registry) -> None:
-    if not _HOST.fullmatch(registry.host):
-        raise ValueError(f"not the host of a registry: {registry.host[:100]!r}")
+def _check_name(name: str, pattern: re.Pattern[str], what: str) -> None:
+    if not pattern.fullmatch(name):
+        raise ValueError(f"not {what}: {name[:100]!r}")
 
 
 def _check_digests(digests: Iterable[Digest]) -> None:
     for digest in digests:
         Digest.parse(str(digest))
+
+
+def _check_detail(detail: ImageDetail) -> None:
+    _check_digests([detail.digest, *filter(None, [detail.subject])])
+    if not 0 <= detail.size < _SIZE_MOST:
+        raise ValueError(f"not the size of an image: {detail.size}")
+    if any(time is not None and time.tzinfo is None for time in (detail.pushed, detail.pulled)):
+        raise ValueError("a time without a zone")
+
+
+def _check_outcome(line: DocumentLine) -> None:
+    if line.outcome is None and line.absent:
+        raise ValueError("what is absent has an end")
+    if line.outcome is not None and (line.outcome.state not in _WITHOUT_LOOK or line.outcome.why is None):
+        raise ValueError(f"a manifest that nobody looked at is not {line.outcome.state}")
 
 
 def _malformed(what: str, where: str) -> BrokerError:

@@ -13,6 +13,7 @@ from tidewaiter.fleet.watcher import Watcher
 
 _T = TypeVar("_T")
 _PATIENCE = 600.0
+_TOGETHER = 20.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _DENIED = frozenset({Code.UNAUTHORIZED, Code.REVOKED, Code.REFUSED})
@@ -21,9 +22,13 @@ _MISTAKEN = frozenset({Code.UNAUTHORIZED, Code.UNKNOWN_CONNECTION})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearing:
-    """How long somebody may be away, and how often he is tried, in seconds. `over` ends all waiting."""
+    """How long somebody may be away, and how often he is tried, in seconds. `over` ends all waiting.
+
+    `together` is how long those who have greeted wait for the others.
+    """
 
     patience: float = _PATIENCE
+    together: float = _TOGETHER
     first_pause: float = _FIRST_PAUSE
     longest_pause: float = _LONGEST_PAUSE
     clock: Callable[[], float] = time.monotonic

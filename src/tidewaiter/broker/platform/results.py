@@ -19,6 +19,7 @@ UNPACKED_MOST = 512 << 20
 """The most bytes that its inventory may unpack to."""
 
 _HEAD_MOST = 1 << 20
+_MOST = 1 << 50  # what a count can be
 _VERSION_BYTES = 2  # before the zstd frame, as inventory/encoding.py writes it
 
 
@@ -40,6 +41,8 @@ def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest) -> Told:
         result = msgspec.json.decode(head, type=Result)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise MalformedError(f"its result is not as agreed: {error}") from None
+    if b"\\u0000" in head or not (0 <= result.layers_read < _MOST and 0 <= result.bytes_pulled < _MOST):
+        raise MalformedError("its result tells what cannot be")
     if result.job != job or result.digest != digest:
         raise MalformedError("its result is that of another job")
     if len(packed) != result.size:
