@@ -1,16 +1,34 @@
 """Jobs over HTTP: taken once a key, for their own connection, with a result that goes to who asked."""
 
 import asyncio
+from dataclasses import replace
 
+import msgspec
 import pytest
 
-from agents import CLIENT, Asking, Said, with_agent
+from agents import CLIENT, Asking, Said, for_role, with_agent
 from brokered_accounts import REGION, World
+from fakes.chains import FakeAws
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.messages import CALLBACK, IDEMPOTENCY, Job, JobState, ScanRequest, Trouble
 from tidewaiter.model.image import Digest
 
 NAMED = {IDEMPOTENCY: "job-1"}
+ROLE = "arn:aws:iam::222222222222:role/reader"
+MINE = for_role(ROLE, "", REGION)
+IMAGE = ScanRequest("222222222222.dkr.ecr.eu-west-1.amazonaws.com", "web/app", Digest("sha256", "0" * 64))
+
+
+def post(settings: AgentSettings, body: object = IMAGE, **headers: str) -> Said:
+    """What is answered to a scan of an image in an AWS that lets the role in."""
+
+    async def ask(agent: Asking) -> Said:
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        said = await agent("POST", "/scan", MINE, body=body, headers=told)
+        assert said.status == 202 or not agent.jobs.taken
+        return said
+
+    return with_agent(settings, ask, chain=FakeAws(roles={ROLE: ""}).chain())
 
 
 def image_of(world: World) -> ScanRequest:
@@ -92,26 +110,20 @@ def test_an_agent_that_is_full_says_when_to_ask_again(world: World, settings: Ag
     ids=["foreign", "another-account", "no-registry", "no-repository", "path", "algorithm", "large"],
 )
 def test_what_is_no_image_of_the_connection_is_not_taken(
-    world: World, settings: AgentSettings, changes: dict[str, object], status: int
+    settings: AgentSettings, changes: dict[str, object], status: int
 ) -> None:
-    body = {"registry": world.web.host(), "repository": "web/app", "digest": world.web.image.digest, **changes}
-
-    async def ask(agent: Asking) -> Said:
-        said = await agent("POST", "/scan", world.web.credentials(REGION), body=body)
-        assert not agent.jobs.taken
-        return said
-
-    assert with_agent(settings, ask).status == status
+    body = {"registry": IMAGE.registry, "repository": IMAGE.repository, "digest": IMAGE.digest, **changes}
+    assert post(settings, body).status == status
 
 
-@pytest.mark.parametrize("key", ["a/b", "../x", " ", "ü", "x" * 201, "a?b", ".hidden"], ids=ascii)
-def test_a_key_that_cannot_name_a_job_is_refused(world: World, settings: AgentSettings, key: str) -> None:
-    async def ask(agent: Asking) -> Said:
-        mine = world.web.credentials(REGION)
-        return await agent("POST", "/scan", mine, body=image_of(world), headers={IDEMPOTENCY: key})
+def test_what_is_no_json_is_not_taken(settings: AgentSettings) -> None:
+    assert post(settings, msgspec.Raw(b'{"registry":')).one(Trouble).code == "malformed"
 
-    if key.strip():
-        assert with_agent(settings, ask).status == 400
+
+@pytest.mark.parametrize("key", ["a/b", "../x", "a b", "x" * 201, "a?b", ".hidden"], ids=lambda key: key[:10])
+def test_a_key_that_cannot_name_a_job_is_refused(settings: AgentSettings, key: str) -> None:
+    assert post(settings, idempotency_key=key).status == 400
+    assert post(settings, idempotency_key="a-key.that_can~1").status == 202
 
 
 @pytest.mark.parametrize(
@@ -128,16 +140,15 @@ def test_a_key_that_cannot_name_a_job_is_refused(world: World, settings: AgentSe
         "http://127.0.0.1:99999",
     ],
 )
-def test_results_go_nowhere_else_while_nobody_proves_who_asks(
-    world: World, settings: AgentSettings, callback: str
-) -> None:
-    async def ask(agent: Asking) -> Said:
-        mine = world.web.credentials(REGION)
-        return await agent("POST", "/scan", mine, body=image_of(world), headers={CALLBACK: callback})
-
-    said = with_agent(settings, ask)
+def test_results_go_nowhere_else_while_nobody_proves_who_asks(settings: AgentSettings, callback: str) -> None:
+    said = post(settings, **{CALLBACK: callback})
     assert said.status in (400, 403)
     assert said.one(Trouble).code in ("malformed", "refused")
+
+
+def test_results_go_where_the_operator_said(settings: AgentSettings) -> None:
+    elsewhere = "https://client.example.com:7341"
+    assert post(replace(settings, callback=elsewhere), **{CALLBACK: elsewhere}).status == 202
 
 
 def test_results_follow_a_client_that_has_moved(world: World, settings: AgentSettings) -> None:
