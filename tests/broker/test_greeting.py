@@ -42,11 +42,20 @@ def test_what_is_no_hello_is_refused(name: str) -> None:
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("frame", [wire.encode_welcome(Welcome(("blue",), 15.0)), wire.encode_ping(1)])
-def test_what_is_no_welcome_for_all_tokens_is_refused(frame: bytes) -> None:
+WELCOMES = {
+    "too few connections": wire.encode_welcome(Welcome(("blue",), 15.0)),
+    "no welcome": wire.encode_ping(1),
+    "no pause between beats": wire.encode_welcome(Welcome(("blue", ""), 0.0)),
+    "no number of seconds": wire.encode_welcome(Welcome(("blue", ""), float("nan"))),
+    "no beat for days": wire.encode_welcome(Welcome(("blue", ""), 1e6)),
+}
+
+
+@pytest.mark.parametrize("name", WELCOMES)
+def test_what_is_no_welcome_for_all_tokens_is_refused(name: str) -> None:
     async def check() -> None:
         near, far = carrier_pair()
-        await far.send(frame)
+        await far.send(WELCOMES[name])
         with pytest.raises(BrokerError) as caught:
             await greeting.greet(near, HELLO)
         assert caught.value.code == Code.MALFORMED

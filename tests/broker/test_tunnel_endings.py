@@ -14,6 +14,21 @@ from tunnels import echo, request, settled, tunnels, until
 QUICK = TunnelSettings(heartbeat=0.01, patience=0.03, closing=0.05)
 
 
+class Closing:
+    """A body that says whether it was closed."""
+
+    closed = False
+
+    def __aiter__(self) -> "Closing":
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 async def endless(_: Request, __: Body) -> Reply:
     await asyncio.Event().wait()
     raise AssertionError
@@ -73,8 +88,10 @@ def test_all_that_is_under_way_ends_when_the_tunnel_is_cut() -> None:
             assert {getattr(result, "code", result) for result in results} == {Code.LOST}
             await ends.why()
             assert (ends.asking.load, ends.answering.answering) == (0, 0)
+            body = Closing()
             with pytest.raises(BrokerError, match="the tunnel has ended"):
-                await ends.asking.ask(request())
+                await ends.asking.ask(request(), body)
+            assert body.closed
 
     asyncio.run(check())
 
@@ -255,6 +272,21 @@ def test_what_comes_late_for_an_answer_that_was_closed_is_passed_over() -> None:
         assert await hand.says() == ResetAt(2, Reset("lost", "the asker is gone"))
         head = wire.encode_reply(2, wire.ReplyHead(200, ()), last=True)
         await hand.send(wire.encode_data(2, bytes(CHUNK), last=False), head, opened(1))
+        assert isinstance(await hand.says(), wire.Replied)
+        await hand.end()
+
+    asyncio.run(check())
+
+
+def test_a_reply_that_comes_just_when_its_asker_goes_away_is_passed_over() -> None:
+    async def check() -> None:
+        hand = Hand()
+        asked = asyncio.create_task(hand.tunnel.ask(request()))
+        await hand.says()
+        asked.cancel()
+        hand.tunnel._take(wire.Replied(2, wire.ReplyHead(200, ()), b"", last=True))
+        await asyncio.wait([asked])
+        await hand.send(opened(1))
         assert isinstance(await hand.says(), wire.Replied)
         await hand.end()
 

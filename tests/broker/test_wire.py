@@ -190,6 +190,11 @@ def test_words_of_an_error_are_cut_not_refused() -> None:
     assert decoded == ResetAt(1, Reset("failed", "x" * wire.WORDS_MOST))
 
 
+def test_words_that_no_encoding_has_are_told_all_the_same() -> None:
+    decoded = wire.decode(wire.encode_reset(1, BrokerError("caf\udce9", code=Code.FAILED)))
+    assert decoded == ResetAt(1, Reset("failed", "caf?"))
+
+
 def test_what_a_later_version_appends_to_a_head_is_passed_over() -> None:
     later = bytearray(wire.encode_notice(wire.GoingAway("stopping")))
     later[10] += 1  # an array of one more

@@ -123,7 +123,8 @@ class Asking:
             raise BrokerError("the tunnel carried two replies to one request", code=Code.MALFORMED)
         stream.head = frame.head
         stream.body.feed(frame.chunk, last=frame.last)
-        stream.arrived.set_result(None)
+        if not stream.arrived.done():
+            stream.arrived.set_result(None)
         if frame.last:
             self._settle(stream)
 

@@ -73,7 +73,7 @@ class WebSocketCarrier:
         """Ends it with a WebSocket close code and words."""
         if self._pong is not None:
             self._pong.cancel()
-        await self._socket.close(code=code, message=reason.encode()[:_REASON_MOST])
+        await self._socket.close(code=code, message=_told(reason))
 
     def _answer(self, mark: bytes) -> None:
         """Answers a ping; where the last answer has not gone yet, the next is left out."""
@@ -91,6 +91,11 @@ class WebSocketCarrier:
             return _cut(data)
         words = f"the other side ended the tunnel: {extra}" if extra else "the other side ended the tunnel"
         return BrokerError(words, code=Code.LOST, retry=True)
+
+
+def _told(reason: str) -> bytes:
+    """As much of the words as a close can hold, in whole characters."""
+    return reason.encode(errors="replace")[:_REASON_MOST].decode(errors="ignore").encode()
 
 
 def _cut(why: object) -> BrokerError:

@@ -9,6 +9,7 @@ from tidewaiter.errors import BrokerError
 
 _HELLO_MOST = wire.HEAD_MOST + 64
 _WITHIN = 10.0
+_QUICKEST, _SLOWEST = 0.01, 600.0  # seconds
 
 
 async def greet(carrier: Carrier, hello: Hello, *, within: float = _WITHIN) -> Welcome:
@@ -17,6 +18,8 @@ async def greet(carrier: Carrier, hello: Hello, *, within: float = _WITHIN) -> W
     frame = await _first(carrier, within)
     if not isinstance(frame, Welcome) or len(frame.connections) != len(hello.tokens):
         raise BrokerError("the server did not welcome this client", code=Code.MALFORMED)
+    if not _QUICKEST <= frame.heartbeat <= _SLOWEST:
+        raise BrokerError(f"the server wants a heartbeat of {frame.heartbeat} seconds", code=Code.MALFORMED)
     return frame
 
 

@@ -66,8 +66,7 @@ class Outbox:
     async def flush(self) -> None:
         """Sends what is posted, out of turn: for `run`, and for the end when nobody else sends."""
         while self._posted:
-            await self._carrier.send(self._posted[0])
-            self._posted.popleft()
+            await self._carrier.send(self._posted.popleft())
 
     def end(self) -> None:
         """Nothing goes out any more: whoever waits for its turn gets BrokerError (lost)."""

@@ -9,6 +9,8 @@ from tidewaiter.broker.outbox import Outbox
 from tidewaiter.broker.wire import CHUNK, FIRST_CREDIT, Code
 from tidewaiter.errors import BrokerError
 
+_SMALL = 16 << 10  # bytes
+
 
 class Room:
     """The memory that all bodies of a tunnel share beyond their first credit, in bytes."""
@@ -41,6 +43,7 @@ class Body(AsyncIterator[bytes]):
         "_credit",
         "_error",
         "_extra",
+        "_fed",
         "_held",
         "_number",
         "_outbox",
@@ -58,6 +61,7 @@ class Body(AsyncIterator[bytes]):
         self._extra = -1
         self._credit = FIRST_CREDIT
         self._chunks: deque[bytes] = deque()
+        self._fed = 0
         self._held = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -66,9 +70,9 @@ class Body(AsyncIterator[bytes]):
     @property
     def whole(self) -> bytes | None:
         """All of the body, where all of it is here in one piece. It can still be iterated."""
-        if self.over and self._error is None and len(self._chunks) <= 1:
-            return self._chunks[0] if self._chunks else b""
-        return None
+        if not self.over or self._error is not None or self._held < self._fed or len(self._chunks) > 1:
+            return None
+        return self._chunks[0] if self._chunks else b""
 
     def feed(self, chunk: bytes, *, last: bool) -> None:
         """Takes what came. Raises BrokerError (malformed) where more came than was asked for."""
@@ -76,8 +80,7 @@ class Body(AsyncIterator[bytes]):
         if self.over or self._credit < 0:
             raise BrokerError("the tunnel carried more of a body than was asked for", code=Code.MALFORMED)
         if chunk:
-            self._chunks.append(chunk)
-            self._held += len(chunk)
+            self._keep(chunk)
         self.over = last
         self._wake()
 
@@ -106,6 +109,15 @@ class Body(AsyncIterator[bytes]):
         if not self.over and self._credit < (FIRST_CREDIT + max(self._extra, 0)) // 2:
             self._ask_for_more()
         return chunk
+
+    def _keep(self, chunk: bytes) -> None:
+        """Holds what came until it is read. Many small chunks become few: they must not take more than they hold."""
+        if self._chunks and len(self._chunks[-1]) + len(chunk) <= _SMALL:
+            self._chunks[-1] += chunk
+        else:
+            self._chunks.append(chunk)
+        self._fed += len(chunk)
+        self._held += len(chunk)
 
     def _ask_for_more(self) -> None:
         if self._extra < 0:

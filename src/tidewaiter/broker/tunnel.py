@@ -11,7 +11,7 @@ from tidewaiter.broker.answering import Answering, Handler, Reply
 from tidewaiter.broker.asking import Answer, Asking
 from tidewaiter.broker.carrier import Carrier
 from tidewaiter.broker.outbox import Outbox
-from tidewaiter.broker.streams import Body, Room
+from tidewaiter.broker.streams import Body, Room, close
 from tidewaiter.broker.wire import Code, Notice, Request
 from tidewaiter.errors import BrokerError
 
@@ -122,6 +122,8 @@ class Tunnel:
         it tells the other side. An error of the body's own iterator ends the request and is raised here, or by the
         answer's reading. The body is closed (`aclose`) where it can be.
         """
+        if self._ended:
+            await close(body)
         self._check()
         return await self._asking.ask(request, body)
 

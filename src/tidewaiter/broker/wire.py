@@ -243,7 +243,7 @@ def encode_credit(stream: int, size: int) -> bytes:
 
 def encode_reset(stream: int, error: BrokerError) -> bytes:
     """The frame that ends a stream with an error; its words are cut at a fixed length."""
-    reset = Reset(error.code, error.what[:WORDS_MOST], error.advice[:WORDS_MOST], error.retry)
+    reset = Reset(error.code, _words(error.what), _words(error.advice), error.retry)
     return _PREFIX.pack(Kind.RESET, 0, stream) + _ENCODER.encode(reset)
 
 
@@ -311,6 +311,11 @@ def _head(value: msgspec.Struct) -> bytes:
     if len(head) > HEAD_MOST:
         raise BrokerError(f"the head has {len(head)} bytes, more than {HEAD_MOST}", code=Code.TOO_LARGE)
     return head
+
+
+def _words(text: str) -> str:
+    """What is told of an error: cut, and without what no encoding has. To tell it must not fail."""
+    return text[:WORDS_MOST].encode(errors="replace").decode()
 
 
 def _rest(frame: bytes) -> bytes:
