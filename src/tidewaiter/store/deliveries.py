@@ -19,14 +19,15 @@ from tidewaiter.store.schema import delivery_part as part
 _DROPPED_AT_ONCE = 20
 
 
-def begin(connection: Connection, key: str, name: str, job: str, now: datetime) -> None:
-    """A delivery begins. Raises StoreError where the connection is not, or no more."""
+def begin(connection: Connection, key: str, name: str, job: str, now: datetime) -> bool:
+    """A delivery begins. Whether it may: not where the connection is not, or no more."""
     query = select(connections.c.id).where(connections.c.name == name, connections.c.revoked.is_(None))
     number = connection.execute(query).scalar_one_or_none()
     if number is None:
-        raise StoreError(f"there is no connection {name!r} that could deliver")
+        return False
     values = {"key": key, "connection": number, "job": job, "touched": now}
     connection.execute(insert(connection, table).values(values).on_conflict_do_nothing())
+    return True
 
 
 def keep_part(connection: Connection, key: str, position: int, content: bytes, now: datetime) -> None:

@@ -53,9 +53,9 @@ class Exchange:
 
     # What agents delivered.
 
-    def begin_delivery(self, key: str, connection: str, job: str, *, now: datetime) -> None:
-        """A delivery under a key that nobody used before. Raises StoreError where the connection is not, or no more."""
-        self._database.write(lambda to: deliveries.begin(to, key, connection, job, now))
+    def begin_delivery(self, key: str, connection: str, job: str, *, now: datetime) -> bool:
+        """A delivery under a key that nobody used before. Whether it may be: not of a connection that is no more."""
+        return self._database.write(lambda to: deliveries.begin(to, key, connection, job, now))
 
     def keep_part(self, key: str, position: int, content: bytes, *, now: datetime) -> None:
         """The part of this position, from 0. Raises StoreError for a delivery that was dropped."""

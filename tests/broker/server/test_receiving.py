@@ -9,7 +9,7 @@ import pytest
 from fakes.broker_clients import FakeClient, Scene, scene
 from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, ERROR, JOB, RESULT_TYPE
 from tidewaiter.broker.server.receiving import PART
-from tidewaiter.broker.server.settings import Ceilings
+from tidewaiter.broker.server.settings import Beat, Ceilings
 from tidewaiter.broker.wire import Request
 from tidewaiter.store.store import Store
 from tunnels import until
@@ -208,5 +208,15 @@ def test_long_results_at_once_do_not_mix(store: Store) -> None:
             for number in range(6):
                 assert await fetched(here, f"job-{number}") == bytes([number]) * (PART + number)
             await until(lambda: all(not session.busy for session in here.server.server.tunnels.sessions))
+
+    asyncio.run(main())
+
+
+def test_what_comes_before_a_revoked_token_was_noticed_is_refused_too(store: Store) -> None:
+    async def main() -> None:
+        async with scene(store, beat=Beat(look=60.0)) as here:
+            store.exchange.revoke_connection("shop", now=here.server.server.desk.now())
+            answer = await here.client.deliver("job-1", b"x")
+            assert (answer.status, dict(answer.headers)[ERROR]) == (410, "revoked")
 
     asyncio.run(main())

@@ -94,8 +94,7 @@ class Entrance:
         session = Session(replica=replica, since=self._desk.now(), connections=connections)
 
         async def answer(request: Request, body: AsyncIterator[bytes]) -> Reply:
-            if request.connection not in session.connections:
-                raise BrokerError("this tunnel does not carry that connection", code=Code.REFUSED)
+            session.check(request.connection)
             return await self._receiver.take(request, body)
 
         session.tunnel = Tunnel(

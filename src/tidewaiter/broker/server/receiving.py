@@ -95,7 +95,9 @@ class Receiver:
         self._arrivals.ring(delivery.connection)
 
     async def _receive(self, delivery: _Delivery, body: AsyncIterator[bytes]) -> None:
-        await self._desk.ask(Exchange.begin_delivery, delivery.key, delivery.connection, delivery.job, now=self._now)
+        name, job = delivery.connection, delivery.job
+        if not await self._desk.ask(Exchange.begin_delivery, delivery.key, name, job, now=self._now):
+            raise BrokerError(f"the connection {name!r} was revoked", code=Code.REVOKED)
         gathered, size = list[bytes](), 0
         async for chunk in body:
             gathered.append(chunk)

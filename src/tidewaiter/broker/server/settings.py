@@ -51,8 +51,8 @@ class Beat:
     """Between two times that it tells the other servers of its tunnels."""
     sweep: float = 60.0
     """Between two times that it drops what is old."""
-    dead: float = 20.0
-    """After so long without a word, another server is not there."""
+    dead: float = 40.0
+    """After so long without a word, another server is not there; more than clocks may differ."""
 
 
 @dataclass(frozen=True, kw_only=True)

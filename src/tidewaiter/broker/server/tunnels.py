@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tidewaiter.broker.tunnel import Tunnel
-from tidewaiter.broker.wire import Dropped
+from tidewaiter.broker.wire import Code, Dropped
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.records import TunnelRow
 
@@ -23,8 +23,17 @@ class Session:
     tunnel: Tunnel = field(init=False)
     """Set by who opens it: the tunnel's handler needs to know its session."""
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    revoked: set[str] = field(default_factory=set)
+    """Those of them whose tokens were revoked since."""
     leaving: bool = False
     """The client said that it goes: it gets nothing new."""
+
+    def check(self, connection: str) -> None:
+        """Raises BrokerError where the tunnel does not carry this connection."""
+        if connection in self.revoked:
+            raise BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)
+        if connection not in self.connections:
+            raise BrokerError("this tunnel does not carry that connection", code=Code.REFUSED)
 
     @property
     def busy(self) -> bool:
@@ -94,6 +103,7 @@ class Tunnels:
         for each in self.sessions:
             if each.connections.get(connection) == proof:
                 self.let_go(each, connection)
+                each.revoked.add(connection)
                 with suppress(BrokerError):  # it is ending by itself
                     await each.tunnel.tell(Dropped(connection, reason))
         self.changed.set()
