@@ -28,6 +28,7 @@ from tidewaiter.broker.messages import (
     ScanRequest,
 )
 from tidewaiter.broker.service import listening
+from tidewaiter.broker.tls import client_context
 from tidewaiter.errors import UsageError
 from tidewaiter.inventory.encoding import decode_inventory
 
@@ -93,3 +94,20 @@ def test_an_image_is_looked_through_and_its_inventory_delivered(world: World, se
 def test_certificates_of_clients_need_tls(settings: AgentSettings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="over TLS"):
         Agent(replace(settings, clients=str(tmp_path / "ca.pem")))
+
+
+def test_an_agent_with_a_certificate_speaks_tls(settings: AgentSettings, certificate: Path) -> None:
+    key = certificate.with_name("key.pem")
+    proved = replace(settings, port=0, certificate=str(certificate), key=str(key), ceilings=Ceilings(operations=1))
+
+    async def main() -> tuple[str, int]:
+        context = client_context(authority=str(certificate))
+        async with (
+            Agent(proved).serving() as url,
+            aiohttp.ClientSession() as session,
+            session.get(f"{url}/healthcheck", ssl=context) as answer,
+        ):
+            return url, answer.status
+
+    url, status = asyncio.run(main())
+    assert (url[:8], status) == ("https://", 200)
