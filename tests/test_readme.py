@@ -60,7 +60,7 @@ def test_every_option_that_is_named_alone_exists_somewhere(name: str) -> None:
 
 
 def test_the_user_guide_names_every_command_and_every_option() -> None:
-    guide = read("docs/usage.md") + read("docs/fleet.md") + read("docs/iam.md")
+    guide = read("docs/usage.md") + read("docs/fleet.md") + read("docs/iam.md") + read("docs/agent.md")
     for name, called in all_commands():
         if not isinstance(called, click.Group):
             assert name in read("docs/usage.md")
