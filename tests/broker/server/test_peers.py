@@ -196,6 +196,17 @@ def test_a_server_that_says_nothing_for_long_is_not_asked(store: Store) -> None:
     asyncio.run(main())
 
 
+def test_what_a_server_held_before_it_was_killed_is_not_asked_of_itself(store: Store) -> None:
+    async def main() -> None:
+        async with known(store) as near:
+            near.connection("shop")
+            row = TunnelRow(key="gone", connection="shop", replica="one", load=0, since=near.server.desk.now())
+            store.exchange.saw_tunnels("its former self", near.url, [row], now=near.server.desk.now())
+            assert await near.server._peers.holding("shop") == ()
+
+    asyncio.run(main())
+
+
 def test_servers_with_other_keys_are_not_believed(store: Store) -> None:
     async def main() -> None:
         agent = FakeAgent()

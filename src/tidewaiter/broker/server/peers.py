@@ -81,7 +81,8 @@ class Peers:
         """Where the servers are that hold tunnels of the connection, the one with the least busy tunnel first."""
         since = self._desk.now() - self._dead
         rows = await self._desk.ask(Exchange.tunnels, since=since, connection=connection)
-        return tuple(dict.fromkeys(row.url for row in rows if row.url and row.server != self._server))
+        others = (row.url for row in rows if row.server != self._server)
+        return tuple(dict.fromkeys(url for url in others if url not in ("", self._own)))
 
     async def ask(self, peer: str, request: Request, body: bytes | AsyncIterator[bytes]) -> PeerAnswer:
         """The answer of the server there. Raises BrokerError: lost, not-connected, busy, too-large, unauthorized."""
