@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from tidewaiter.broker.messages import Probe, Trouble
+from tidewaiter.broker.messages import ImageLine, Probe, RepositoryLine, TagLine, Trouble
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.model.diagnosis import Remedy
 from tidewaiter.model.fleet import Outcome
@@ -16,6 +16,8 @@ from tidewaiter.model.gap import Gap
 _T = TypeVar("_T")
 _SENTENCES = (Gap, Outcome, Probe, Remedy, Trouble)
 """What says something in words. Names of repositories, tags and hosts are the registry's own, and stay as they are."""
+_SILENT = (RepositoryLine, TagLine, ImageLine)
+"""What says nothing, and comes by the hundred thousand."""
 
 Redact = Callable[[str], str]
 """Takes secrets out of a text."""
@@ -36,6 +38,8 @@ def redaction(values: Iterable[str]) -> Redact:
 
 def redacted(message: _T, redact: Redact) -> _T:
     """The message, without secrets in what it says."""
+    if isinstance(message, _SILENT):
+        return message
     return cast("_T", _redacted(message, redact, said=False))
 
 
