@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import threading
 from collections.abc import Sequence
 
 from tidewaiter.broker.agent.disk import Disk
@@ -22,6 +23,19 @@ class FullDisk(Disk):
             self.refused += 1
             super().write(path, [parts[0][:1]], safe=safe)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        super().write(path, parts, safe=safe)
+
+
+class SlowDisk(Disk):
+    """Writes when it is let: `begun` is set when it has something to write, and `let` lets it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let = threading.Event()
+
+    def write(self, path: str, parts: Sequence[bytes], *, safe: bool) -> None:
+        self.begun.set()
+        assert self.let.wait(30)
         super().write(path, parts, safe=safe)
 
 

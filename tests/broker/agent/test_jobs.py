@@ -1,6 +1,7 @@
 """Jobs are taken once, done in turn, cancelled where they stand, and never lost between the image and the server."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fakes.disks import FullDisk
+from fakes.disks import FullDisk, SlowDisk
 from fakes.looks import HeldLooks
 from fakes.posts import AWAY, MemoryPost
 from fakes.registries import MemoryRegistry, built
@@ -418,6 +419,23 @@ def test_a_job_whose_result_finds_no_room_on_disk_is_cancelled(tmp_path: Path) -
     run(tmp_path, check, disk=disk)
 
 
+def test_a_job_is_cancelled_while_its_result_is_written(tmp_path: Path) -> None:
+    disk = SlowDisk()
+
+    async def check(bench: Bench) -> None:
+        await bench.submit("a")
+        await until(disk.begun.is_set)
+        cancelling = asyncio.create_task(bench.jobs.cancel("shop", "a"))
+        await asyncio.sleep(0.01)
+        disk.let.set()
+        job = await cancelling
+        assert job is not None
+        assert job.state is JobState.CANCELLED
+        assert (files(tmp_path / "spool"), bench.post.tried) == ([], [])
+
+    run(tmp_path, check, disk=disk)
+
+
 def test_a_delivered_job_stays_delivered(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         await bench.submit("a")
@@ -494,6 +512,22 @@ def test_jobs_that_an_agent_did_not_do_are_not_known_to_the_next(tmp_path: Path)
         assert [bench.state(name) for name in "abc"] == [None] * 3
 
     run(tmp_path, leave, looks=HeldLooks(hold=True))
+    run(tmp_path, check)
+
+
+def test_a_result_that_is_written_as_the_agent_ends_is_kept(tmp_path: Path) -> None:
+    disk = SlowDisk()
+
+    async def leave(bench: Bench) -> None:
+        await bench.submit("a")
+        await until(disk.begun.is_set)
+        threading.Timer(0.02, disk.let.set).start()
+
+    async def check(bench: Bench) -> None:
+        await bench.reaches(JobState.DELIVERED, "a")
+        assert bench.looks.begun == []
+
+    run(tmp_path, leave, disk=disk)
     run(tmp_path, check)
 
 

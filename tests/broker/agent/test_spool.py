@@ -148,6 +148,16 @@ def test_damage_that_only_its_digest_tells_is_seen_before_it_is_delivered(tmp_pa
     assert (kept.taken, only_file(tmp_path).name) == (0, f"{path.name}.damaged")
 
 
+def test_damaged_files_are_removed_after_days(tmp_path: Path) -> None:
+    path = tmp_path / "abc.result.damaged"
+    path.write_bytes(b"?")
+    os.utime(path, (1000, 1000))
+    spool(tmp_path, now=1000 + 7 * 86_400)
+    assert only_file(tmp_path) == path
+    spool(tmp_path, now=1001 + 7 * 86_400)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_whole_file_is_found_to_be_whole(tmp_path: Path) -> None:
     spool(tmp_path).put("shop", "job", CALLBACK, b"x" * (3 << 20))
     kept = spool(tmp_path)

@@ -16,6 +16,7 @@ from tidewaiter.broker.journal import fields, journal
 
 _log = journal("agent")
 _MOST_DOUBLINGS = 20
+_CALLBACKS = 10_000  # clients whose place is remembered; of others it is what their jobs were told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,10 @@ class Delivery:
 
     def reach(self, connection: str, callback: str) -> None:
         """The client of a connection was heard of, and is at this address now: try again what failed."""
-        moved = self._callbacks.get(connection) != callback
+        moved = self._callbacks.pop(connection, "") != callback
         self._callbacks[connection] = callback
+        if len(self._callbacks) > _CALLBACKS:
+            del self._callbacks[next(iter(self._callbacks))]
         lane = self._lanes.get(connection)
         if lane is not None and (moved or asyncio.get_running_loop().time() - lane.tried >= self._pace.first):
             lane.wake()

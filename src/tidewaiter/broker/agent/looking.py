@@ -76,12 +76,18 @@ def told(job: str, wanted: ScanRequest, looked: Looked, *, redact: Redact) -> by
     result = Result(
         job=job,
         digest=wanted.digest,
-        failure=redacted(gap, redact),
+        failure=None if gap is None else _plain(redacted(gap, redact)),
         size=len(inventory),
         layers_read=looked.layers_read,
         bytes_pulled=looked.bytes_pulled,
     )
     return msgspec.json.encode(result) + b"\n" + inventory
+
+
+def _plain(gap: Gap) -> Gap:
+    """The gap as text that JSON can hold: names in images need not be text."""
+    subject, detail = (text.encode(errors="backslashreplace").decode() for text in (gap.subject, gap.detail))
+    return replace(gap, subject=subject, detail=detail)
 
 
 def _clean(inventory: Inventory, redact: Redact) -> Inventory:

@@ -22,6 +22,7 @@ _log = journal("agent")
 _VERSION = 1
 _RESULT = ".result"
 _DAMAGED = ".damaged"
+_DAMAGED_KEPT = 7 * 86_400.0  # seconds
 _LABEL_BYTES = 16 << 10
 _CHUNK = 1 << 20
 
@@ -154,10 +155,13 @@ class Spool:
         with os.scandir(self._folder) as entries:
             paths = [entry.path for entry in entries]
         for path in paths:
-            if path.endswith(PART):
+            if path.endswith(PART) or (path.endswith(_DAMAGED) and self._is_old(path)):
                 self._disk.remove(path)
             elif path.endswith(_RESULT) and (parcel := self._read(path)):
                 yield parcel
+
+    def _is_old(self, path: str) -> bool:
+        return self._clock() - os.path.getmtime(path) > _DAMAGED_KEPT
 
     def _read(self, path: str) -> Parcel | None:
         """The parcel in a file; None for a file that is damaged, which is put aside."""
@@ -176,7 +180,7 @@ class Spool:
         return None
 
     def _set_aside(self, path: str, why: str) -> None:
-        """Keep a damaged file for who wants to know; it counts no more."""
+        """Keep a damaged file for some days, for who wants to know; it counts no more."""
         _log.error("a result on disk is damaged, its image is to be looked through again: %s: %s", path, why)
         try:
             self._disk.rename(path, path + _DAMAGED)
