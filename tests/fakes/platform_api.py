@@ -230,11 +230,12 @@ class FakeBroker:
                     return self._scan(connection, headers[IDEMPOTENCY], msgspec.json.decode(body, type=ScanRequest))
                 case "GET", "scan":
                     return _state(agent, path.rpartition("/")[2])
-                case "GET", _:
+                case "GET", "get-state-identifier":
+                    return _identified(agent, dict(query))
+                case _:
                     return Told(200, lines(_listed(agent, path, query)), type=LINES)
         except CloudError as error:
             return Told(403, msgspec.json.encode(Trouble.of(error)))
-        return Told(405, msgspec.json.encode(Trouble(f"there is no {method} {path}")))
 
     def _scan(self, connection: str, job: str, request: ScanRequest) -> Told:
         agent = self.agents[connection]
@@ -260,6 +261,11 @@ class FakeBroker:
             self.results[connection, job] = body
             agent.jobs[job] = JobState.DELIVERED
             self.arrived.notify_all()
+
+
+def _identified(agent: FakeAgent, asked: dict[str, str]) -> Told:
+    found = agent.place(asked["registry"]).resolve(asked["repository"], asked["tag"])
+    return Told(200, msgspec.json.encode({"identifier": str(found)}))
 
 
 def _state(agent: FakeAgent, job: str) -> Told:

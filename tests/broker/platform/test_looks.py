@@ -14,7 +14,7 @@ import pytest
 from fakes.platform_api import KEY, FakeAgent, FakeBroker, Told, refusal
 from fakes.registries import CountingWatcher, MemoryLookers, MemoryRegistry, built, registry, unreachable
 from tidewaiter.aws.registries import Found
-from tidewaiter.broker.messages import JobState
+from tidewaiter.broker.messages import JobState, Result
 from tidewaiter.broker.platform.api import BrokerApi
 from tidewaiter.broker.platform.collection import Pace
 from tidewaiter.broker.platform.documents import documents
@@ -24,6 +24,7 @@ from tidewaiter.broker.platform.reach import Bearing
 from tidewaiter.errors import StoreError
 from tidewaiter.fleet.filters import Wishes
 from tidewaiter.fleet.run import run
+from tidewaiter.inventory.encoding import decode_inventory, encode_inventory
 from tidewaiter.model.cloud import Account
 from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Digest
@@ -387,6 +388,44 @@ def test_an_agent_that_goes_away_with_jobs_under_way_is_given_up_too(world: Worl
     world.patience = 0.2
     world.broker.before = lambda method, path: refusal("unreachable") if method == "GET" and "/scan/" in path else None
     assert world.ends(world.run()) == {digest: "failed unreachable"}
+
+
+def test_a_job_that_the_agent_cannot_tell_of_fails_alone(world: World) -> None:
+    digests = [world.ecr.push("app", built(name)) for name in "ab"]
+    world.agent.hold = threading.Event()
+    asked: list[str] = []
+
+    def stumble(method: str, path: str) -> Told | None:
+        if method != "GET" or "/scan/" not in path:
+            return None
+        asked.append(path)
+        if path == asked[0]:
+            return Told(500, b'{"what": "an error of the agent\'s"}')
+        assert world.agent.hold is not None
+        world.agent.hold.set()
+        return None
+
+    world.broker.before = stumble
+    assert sorted(world.ends(world.run()).values()) == ["failed unreachable", "scanned"]
+    assert len(digests) == 2
+
+
+def test_inventories_have_the_names_by_which_they_were_asked_for(world: World) -> None:
+    digest = world.ecr.push("app", built("a"), "v1")
+    world.agent.spoil = renamed
+    world.run()
+    inventory = world.store.inventory(digest)
+    assert inventory
+    assert (inventory.image.reference, inventory.image.tags) == (f"{HOST}/app@{digest}", ("v1",))
+
+
+def renamed(content: bytes) -> bytes:
+    """A result in which the image calls itself something else."""
+    head, _, packed = content.partition(b"\n")
+    inventory = decode_inventory(packed)
+    other = replace(inventory, image=replace(inventory.image, reference="bank/app@v1", tags=("stable",)))
+    told = msgspec.structs.replace(msgspec.json.decode(head, type=Result), size=len(encode_inventory(other)))
+    return msgspec.json.encode(told) + b"\n" + encode_inventory(other)
 
 
 def test_a_server_that_stays_away_is_given_up(world: World) -> None:

@@ -69,10 +69,35 @@ def test_what_is_refused_is_refused_in_the_agents_words(relayed: RelayedRegistry
     with pytest.raises(CloudError) as absent:
         list(relayed.images("absent"))
     assert absent.value.code == "RepositoryNotFoundException"
-    ecr.refuses.clear()
-    ecr.push("team/app", built("a"))
-    with pytest.raises(CloudError, match="no tag"):
-        relayed.resolve("team/app", "absent")
+
+
+def test_whether_a_tag_has_moved_is_asked_without_a_listing(
+    broker: FakeBroker, relayed: RelayedRegistry, ecr: MemoryRegistry
+) -> None:
+    ecr.push("team/app", built("a"), "v1")
+    assert relayed.resolve("team/app", "v1") == built("a").digest
+    ecr.push("team/app", built("b"), "v1")
+    assert relayed.resolve("team/app", "v1") == built("b").digest
+    assert broker.count("GET /broker/shop/get-state-identifier?repository=team/app&tag=v1&registry=") == 2
+    assert len(broker.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "words"),
+    [
+        (Told(404, b'{"what": "there is no such tag", "code": "ImageNotFound"}'), CloudError, "no such tag"),
+        (Told(200, b'{"identifier": "latest"}'), CloudError, "not a digest"),
+        (Told(200, b"{}"), CloudError, "not as agreed"),
+        (refusal("revoked", "it was revoked"), CloudDeniedError, "it was revoked"),
+    ],
+    ids=["absent", "no digest", "nothing", "revoked"],
+)
+def test_a_tag_that_is_not_told_is_an_error_of_the_registry(
+    broker: FakeBroker, relayed: RelayedRegistry, told: Told, kind: type[CloudError], words: str
+) -> None:
+    broker.before = lambda _method, _path: told
+    with pytest.raises(kind, match=words):
+        relayed.resolve("team/app", "v1")
 
 
 def test_a_listing_that_breaks_off_is_read_again_and_gives_nothing_twice(

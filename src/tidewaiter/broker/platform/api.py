@@ -28,12 +28,13 @@ from tidewaiter.broker.messages import (
 )
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, RegistryError, UsageError
+from tidewaiter.model.image import Digest
 from tidewaiter.registry.reference import is_loopback
 from tidewaiter.registry.transport import Patience, Transport, Waiting, let_go, no_answer
 
 _T = TypeVar("_T")
 _WAITS = 90.0  # seconds without a byte: more than a server lets a long poll wait
-_SCAN_ACCEPTED = 60.0
+_SHORT = 60.0
 _BODY_MOST = 16 << 20
 _CHUNK = 1 << 18
 _PASSING = frozenset({Code.NOT_CONNECTED, Code.LOST, Code.DEADLINE, Code.BUSY, Code.UNREACHABLE})
@@ -55,6 +56,12 @@ class _Refusal(msgspec.Struct, frozen=True):
     """What the server and the client say instead of an agent's answer."""
 
     error: _Failure
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What identifies an image."""
+
+    identifier: str
 
 
 class Answer:
@@ -139,20 +146,31 @@ class BrokerApi:
         }
         if key:
             headers[IDEMPOTENCY] = key
-        query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
+        query = f"?{urlencode(parameters, safe='/:', quote_via=quote)}" if parameters else ""
         with self._sent(method, f"/broker/{connection}{quote(path)}{query}", headers, body, connection) as answer:
             yield answer
+
+    def identifier(self, connection: str, host: str, repository: str, tag: str) -> Digest:
+        """The manifest that a tag names now. Raises CloudError where there is none."""
+        asked = [("repository", repository), ("tag", tag), ("registry", host)]
+        with self.asked(connection, "/get-state-identifier", asked, deadline=_SHORT) as answer:
+            answer.check()
+            told = _read(answer, _State, connection).identifier
+        try:
+            return Digest.parse(told)
+        except ValueError as error:
+            raise _disagreed(str(error), connection) from None
 
     def scan(self, connection: str, key: str, request: ScanRequest) -> Job:
         """Has the agent look through an image; the key names the job."""
         body = msgspec.json.encode(request).decode()
-        with self.asked(connection, "/scan", deadline=_SCAN_ACCEPTED, method="POST", body=body, key=key) as answer:
+        with self.asked(connection, "/scan", deadline=_SHORT, method="POST", body=body, key=key) as answer:
             answer.check()
             return _read(answer, Job, connection)
 
     def job(self, connection: str, job: str) -> Job | None:
         """How far a job is; None where the agent knows of none."""
-        with self.asked(connection, f"/scan/{job}", deadline=_SCAN_ACCEPTED) as answer:
+        with self.asked(connection, f"/scan/{job}", deadline=_SHORT) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
             answer.check()
@@ -245,9 +263,13 @@ def _read(answer: Answer, kind: type[_T], connection: str) -> _T:
     try:
         return msgspec.json.decode(answer.read(_BODY_MOST), type=kind)
     except msgspec.MsgspecError as error:
-        what = f"an answer is not as agreed: {error}"
-        advice = "Server, client, agent and platform should be of one version."
-        raise BrokerError(what, where=f"connection {connection}", advice=advice, code=Code.MALFORMED) from None
+        raise _disagreed(str(error), connection) from None
+
+
+def _disagreed(error: str, connection: str) -> BrokerError:
+    advice = "Server, client, agent and platform should be of one version."
+    what = f"an answer is not as agreed: {error}"
+    return BrokerError(what, where=f"connection {connection}", advice=advice, code=Code.MALFORMED)
 
 
 def _lost(error: Exception, where: str) -> BrokerError:

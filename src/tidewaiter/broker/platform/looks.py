@@ -10,6 +10,7 @@ from typing import Self
 from tidewaiter.aws.registries import RegistryApi
 from tidewaiter.broker.platform.collection import Collection, Pace
 from tidewaiter.broker.platform.expedition import Expedition
+from tidewaiter.broker.platform.jobs import Jobs
 from tidewaiter.broker.platform.registry import RelayedRegistry
 from tidewaiter.fleet.looker import Looked, PulledImage
 from tidewaiter.fleet.watcher import Watcher
@@ -85,11 +86,10 @@ class RelayedLooker:
                 self._collections[api.connection] = Collection(
                     api.connection,
                     api.api,
+                    Jobs(api.connection, self._owner, self._expedition.fingerprint),
                     agent=api.reach,
                     server=self._expedition.reach(api.connection, "broker server"),
                     bearing=self._expedition.bearing,
-                    owner=self._owner,
-                    fingerprint=self._expedition.fingerprint,
                     watcher=self._watcher,
                     pace=self._pace,
                 )

@@ -48,11 +48,13 @@ class RelayedRegistry:
             yield from self._listed(f"/image-metadata/{repository}", asked, DocumentLine, within=_DOCUMENTS)
 
     def resolve(self, repository: str, tag: str) -> Digest:
-        """The manifest that a tag names now, by the listing."""
-        for detail in self.images(repository):
-            if tag in detail.tags:
-                return detail.digest
-        raise CloudError(f"there is no tag {tag!r}", where=f"{self.registry.host}/{repository}", code="ImageNotFound")
+        """The manifest that a tag names now: whether it has changed is known without looking at anything else."""
+        try:
+            return self.reach.answered(
+                lambda: self.api.identifier(self.connection, self.registry.host, repository, tag)
+            )
+        except BrokerError as error:
+            raise as_cloud_error(error) from error
 
     def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:  # noqa: ARG002 - the seam's
         """Raises CloudError: manifests are read by the agent."""
