@@ -279,13 +279,13 @@ def decode(frame: bytes) -> Frame:
 def _decode(kind: int, flags: int, stream: int, frame: bytes) -> Frame:
     match kind:
         case Kind.DATA:
-            return Data(stream, _bounded(frame[_PREFIX.size :]), flags == _LAST)
+            return Data(stream, _bounded(frame[_PREFIX.size :]), bool(flags & _LAST))
         case Kind.REQUEST:
             head, chunk = _split(frame)
-            return Opened(stream, _checked_request(_REQUEST.decode(head)), _bounded(chunk), flags == _LAST)
+            return Opened(stream, _checked_request(_REQUEST.decode(head)), _bounded(chunk), bool(flags & _LAST))
         case Kind.REPLY:
             head, chunk = _split(frame)
-            return Replied(stream, _checked_reply(_REPLY.decode(head)), _bounded(chunk), flags == _LAST)
+            return Replied(stream, _checked_reply(_REPLY.decode(head)), _bounded(chunk), bool(flags & _LAST))
         case Kind.CREDIT:
             return Credit(stream, _CREDIT.unpack(frame)[3])
         case _:
