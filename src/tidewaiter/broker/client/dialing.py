@@ -20,8 +20,7 @@ from aiohttp import (
     WSServerHandshakeError,
 )
 
-from tidewaiter.broker import wire
-from tidewaiter.broker.carrier import Carrier, WebSocketCarrier
+from tidewaiter.broker.carrier import SOCKET, Carrier, WebSocketCarrier
 from tidewaiter.broker.tls import is_loopback
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, UsageError
@@ -75,9 +74,7 @@ class Dialer:
         """A new carrier. Raises BrokerError, which says what kept it from being."""
         session = self._session = self._session or self._new_session()
         try:
-            socket = await session.ws_connect(
-                self._url, ssl=self._context, max_msg_size=wire.FRAME_MOST, compress=0, timeout=_CLOSING
-            )
+            socket = await session.ws_connect(self._url, ssl=self._context, compress=0, timeout=_CLOSING, **SOCKET)
         except (ClientError, OSError, ssl.SSLError, ValueError) as error:
             raise self._unreachable(error) from error
         return WebSocketCarrier(socket)

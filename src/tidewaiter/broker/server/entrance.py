@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 
 from tidewaiter.broker import greeting
-from tidewaiter.broker.carrier import WebSocketCarrier
+from tidewaiter.broker.carrier import SOCKET, WebSocketCarrier
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.server.connections import token_hash
 from tidewaiter.broker.server.desk import Desk
@@ -14,7 +14,7 @@ from tidewaiter.broker.server.receiving import Receiver
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.server.tunnels import Session, Tunnels
 from tidewaiter.broker.tunnel import Reply, Tunnel, TunnelSettings
-from tidewaiter.broker.wire import FRAME_MOST, Code, Dropped, GoingAway, Hello, Notice, Request, Welcome
+from tidewaiter.broker.wire import Code, Dropped, GoingAway, Hello, Notice, Request, Welcome
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.exchange import Exchange
 
@@ -45,7 +45,7 @@ class Entrance:
         if self._greeters >= self._ceilings.greeters:
             self._metrics.greetings.labels("crowded").inc()
             raise BrokerError("too many clients come in at once", retry=True, code=Code.BUSY)
-        socket = web.WebSocketResponse(max_msg_size=FRAME_MOST, compress=False, timeout=_CLOSING)
+        socket = web.WebSocketResponse(compress=False, timeout=_CLOSING, **SOCKET)
         if not socket.can_prepare(request).ok:
             raise BrokerError("a tunnel is a WebSocket", advice="Connect to it as one", code=Code.MALFORMED)
         self._greeters += 1
