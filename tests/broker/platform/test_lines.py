@@ -1,6 +1,6 @@
 """Lines of an agent: the end is told, and nothing is believed that cannot be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -54,6 +54,20 @@ def refused(content: bytes | Iterable[bytes]) -> BrokerError:
 def test_lines_are_the_same_however_they_are_cut(size: int) -> None:
     whole = spelled(NAMES)
     assert read([whole[at : at + size] for at in range(0, len(whole), size)]) == NAMES
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_answer_is_read_to_its_end_so_that_its_connection_can_be_used_again(broken: bool) -> None:
+    ended = []
+
+    def chunks() -> Iterator[bytes]:
+        yield spelled(NAMES)
+        ended.append(True)
+        if broken:
+            raise BrokerError("all that matters was there")
+
+    assert read(chunks()) == NAMES
+    assert ended
 
 
 def test_lines_that_stop_without_an_end_are_lost() -> None:

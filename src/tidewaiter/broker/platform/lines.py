@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -44,9 +45,12 @@ def lines(chunks: Iterable[bytes], where: str) -> Iterator[Line]:
     Raises BrokerError for lines that are not as agreed, and (lost) for those that stop without an end; CloudError for
     trouble of the agent's.
     """
-    for number, line in enumerate(_split(chunks, where)):
+    split = _split(chunks, where)
+    for number, line in enumerate(split):
         match read := _decoded(line, where):
             case End():
+                with suppress(BrokerError):  # all is here: read up to its end, its connection can be used again
+                    next(split, None)
                 return
             case Trouble():
                 raise read.error()

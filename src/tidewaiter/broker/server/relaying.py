@@ -28,6 +28,7 @@ _log = journal("server")
 _OURS = frozenset({"authorization", "x-api-key", "cookie", CONNECTION, CALLBACK, DEADLINE, SIGNATURE, PROOF})
 """Headers of the platform's that mean something to this server, or that only a client or agent may set."""
 
+_ENDED = "who asked has gone, or its deadline is over"
 _PROOFS = frozenset({PROOF})
 _SAFE = frozenset({"GET", "HEAD"})
 _ELSEWHERE = frozenset({Code.LOST, Code.BUSY, Code.NOT_CONNECTED})
@@ -171,7 +172,7 @@ class Relay:
                 await response.write(chunk)
             await response.write_eof()
         except (BrokerError, TimeoutError, asyncio.CancelledError) as error:
-            _log.warning("an answer broke off: %s", error, extra=fields(path=request.path))
+            _log.warning("an answer broke off: %s", str(error) or _ENDED, extra=fields(path=request.path))
             cut(request)
             if isinstance(error, asyncio.CancelledError):
                 raise
