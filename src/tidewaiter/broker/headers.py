@@ -19,6 +19,8 @@ HOP_BY_HOP = frozenset(
 
 _OWN = HOP_BY_HOP | {"host", "content-length", "expect", "date", "server"}
 
+_WITHOUT_BODY = frozenset({204, 304})
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -32,3 +34,11 @@ def forwarded(headers: Iterable[tuple[str, str]], *, without: Collection[str] = 
     if named:
         small = [(name, value) for name, value in small if name not in named]
     return tuple((name, value) for name, value in small if name not in _OWN and name not in without)
+
+
+def has_no_body(method: str, status: int) -> bool:
+    """Whether an answer ends with its head, whatever comes behind: that would be read as the next answer.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+    """
+    return method == "HEAD" or status in _WITHOUT_BODY

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from math import isfinite
 
 from aiohttp import web
 
 from tidewaiter.broker.client.link import Link
 from tidewaiter.broker.client.metrics import Metrics
-from tidewaiter.broker.headers import forwarded
+from tidewaiter.broker.deadlines import deadline_of
+from tidewaiter.broker.headers import forwarded, has_no_body
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, JOB
+from tidewaiter.broker.names import shown
 from tidewaiter.broker.paths import Target
 from tidewaiter.broker.refusals import response_of
 from tidewaiter.broker.rules import RuleList
@@ -23,7 +24,6 @@ _log = journal("client")
 
 _OWN = frozenset({CONNECTION, CALLBACK, DEADLINE, CREDENTIALS, SIGNATURE, PROOF, "authorization", "cookie"})
 _DROPPED = frozenset({PROOF, "set-cookie"})
-_NAME_MOST = 63
 
 
 class Callbacks:
@@ -55,7 +55,8 @@ class Callbacks:
             advice = "The public rules of the client (--accept) say what an agent may send."
             raise BrokerError(f"no rule allows {request.method} {target.path}", advice=advice, code=Code.REFUSED)
         headers = forwarded(request.headers.items(), without=_OWN)
-        return Request(request.method, str(target), self._connection(request), headers, _deadline(request))
+        deadline = deadline_of(request.headers, default=DEADLINE_MOST)
+        return Request(request.method, str(target), self._connection(request), headers, deadline)
 
     def _connection(self, request: web.Request) -> str:
         """Whose result it is. An agent that names none has this client in front for one connection only."""
@@ -66,7 +67,7 @@ class Callbacks:
         if not name and len(self._link.connections) == len(held.connections) == 1:
             return next(iter(held.connections))
         if name not in held.connections:
-            what = f"this client holds no connection {name[:_NAME_MOST]!r}"
+            what = f"this client holds no connection {shown(name)!r}"
             raise BrokerError(what, code=Code.REVOKED if name in held.revoked else Code.UNKNOWN_CONNECTION)
         return name
 
@@ -85,6 +86,8 @@ class Callbacks:
     async def _passed_on(self, request: web.Request, answer: Answer, proven: Proven | None) -> web.StreamResponse:
         headers = forwarded(answer.headers, without=_DROPPED)
         async with answer:
+            if has_no_body(request.method, answer.status):
+                return self._proved(web.Response(status=answer.status, headers=headers), proven)
             if answer.whole is not None:
                 whole = web.Response(status=answer.status, headers=headers, body=answer.whole)
                 return self._proved(whole, proven)
@@ -101,19 +104,7 @@ class Callbacks:
         return response
 
 
-def _deadline(request: web.Request) -> float:
-    """The seconds that the agent gives it. Raises BrokerError (malformed) for what is no number of seconds."""
-    given = request.headers.get(DEADLINE, "")
-    try:
-        seconds = float(given) if given else DEADLINE_MOST
-    except ValueError:
-        seconds = -1.0
-    if not isfinite(seconds) or seconds <= 0:
-        raise BrokerError(f"the header {DEADLINE} is no number of seconds", code=Code.MALFORMED)
-    return min(seconds, DEADLINE_MOST)
-
-
 def _tell(request: web.Request, target: Target, error: BrokerError) -> None:
-    name, job = request.headers.get(CONNECTION, "")[:_NAME_MOST], request.headers.get(JOB, "")[:_NAME_MOST]
+    name, job = (shown(request.headers.get(header, "")) for header in (CONNECTION, JOB))
     said = fields(connection=name, job=job, path=target.path, code=error.code, error=error.what)
     _log.warning("A result of the agent did not go on", extra=said)

@@ -1,14 +1,15 @@
 """Requests of the platform, on their way to an agent and back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from tidewaiter.broker.headers import Headers, forwarded
+from tidewaiter.broker.deadlines import deadline_of
+from tidewaiter.broker.headers import Headers, forwarded, has_no_body
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE, IDEMPOTENCY
 from tidewaiter.broker.paths import Target
@@ -76,7 +77,8 @@ class Relay:
             return response_of(error, self._peers.proof(proven, status_of(error)))
 
     async def _respond(self, request: web.Request, target: Target, proven: Proven | None) -> web.StreamResponse:
-        seconds = self._deadline(request.headers)
+        ceilings = self._ceilings
+        seconds = deadline_of(request.headers, default=ceilings.deadline, longest=ceilings.longest)
         try:
             async with asyncio.timeout(seconds) as limit:
                 asked = self._request(request, target, seconds)
@@ -89,19 +91,6 @@ class Relay:
         except TimeoutError:
             what = f"the request took longer than its deadline of {seconds:g} seconds"
             raise BrokerError(what, retry=True, code=Code.DEADLINE) from None
-
-    def _deadline(self, headers: Mapping[str, str]) -> float:
-        """The seconds that the request has. Raises BrokerError (malformed)."""
-        told = headers.get(DEADLINE)
-        if told is None:
-            return self._ceilings.deadline
-        try:
-            seconds = float(told)
-        except ValueError:
-            seconds = 0.0
-        if not seconds > 0:  # also what is no number
-            raise BrokerError(f"the header {DEADLINE} is not a number of seconds", code=Code.MALFORMED)
-        return min(seconds, self._ceilings.longest)
 
     def _request(self, request: web.Request, target: Target, seconds: float) -> Request:
         headers = forwarded(request.headers.items(), without=_OURS)
@@ -161,8 +150,15 @@ class Relay:
                 return BrokerError(what, advice="Start it, or see its log", retry=True, code=Code.NOT_CONNECTED)
 
     async def _passed_on(self, request: web.Request, answer: Answered, more: Headers) -> web.StreamResponse:
-        """The answer, sent, with more headers. One that breaks off is cut, so that nobody takes it for whole."""
+        """The answer, sent, with more headers. One that breaks off is cut, so that nobody takes it for whole.
+
+        Of one that has no body nothing is sent behind its head: who asked would take it for the next answer, which may
+        be that of another connection.
+        """
         headers = CIMultiDict((*forwarded(answer.headers, without=_PROOFS), *more))
+        if has_no_body(request.method, answer.status):
+            await answer.close()
+            return web.Response(status=answer.status, headers=headers)
         if (whole := answer.whole) is not None:
             return web.Response(status=answer.status, headers=headers, body=whole)
         response = web.StreamResponse(status=answer.status, headers=headers)
