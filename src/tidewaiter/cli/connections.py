@@ -19,9 +19,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tidewaiter.broker.client.settings import NAME, Connection
+from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.credentials import ECR, TYPES, decode
 from tidewaiter.broker.messages import Credentials, Extra
+from tidewaiter.broker.names import CONNECTION_NAME, CONNECTION_RULE
 from tidewaiter.cli.documents import misfit, read_list
 from tidewaiter.errors import BrokerError, UsageError
 
@@ -78,9 +79,8 @@ def read_connections(path: str) -> tuple[Connection, ...]:
 
 def connection_of(entry: Entry, where: str) -> Connection:
     """The connection that an entry means; `where` is where it stands, for messages. Raises UsageError."""
-    if entry.name and not NAME.fullmatch(entry.name):
-        advice = "A name is of small letters, digits and dashes, at most 63, and begins with no dash."
-        raise UsageError("not a name of a connection", where=f"{where}.name", advice=advice)
+    if entry.name and not CONNECTION_NAME.fullmatch(entry.name):
+        raise UsageError("not a name of a connection", where=f"{where}.name", advice=CONNECTION_RULE)
     token = _secret(entry, "token", where)
     if not token:
         advice = "`tidewaiter broker connections create NAME` on the platform shows it once."

@@ -219,16 +219,6 @@ def test_the_same_key_of_another_connection_is_another_job(tmp_path: Path) -> No
     run(tmp_path, check)
 
 
-@pytest.mark.parametrize("key", ["", ".", "a/b", "a b", "a\nb", "x" * 201, "ä"], ids=repr)
-def test_a_key_that_the_server_would_not_take_is_refused(tmp_path: Path, key: str) -> None:
-    async def check(bench: Bench) -> None:
-        with pytest.raises(BrokerError) as refused:
-            await bench.jobs.submit(key, bench.wanted("web"))
-        assert refused.value.code == "malformed"
-
-    run(tmp_path, check)
-
-
 def test_as_many_run_as_the_ceiling_says_and_more_wait(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         names = [f"app-{number}" for number in range(6)]

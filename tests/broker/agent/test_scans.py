@@ -120,7 +120,7 @@ def test_what_is_no_json_is_not_taken(settings: AgentSettings) -> None:
     assert post(settings, msgspec.Raw(b'{"registry":')).one(Trouble).code == "malformed"
 
 
-@pytest.mark.parametrize("key", ["a/b", "../x", "a b", "x" * 201, "a?b", ".hidden"], ids=lambda key: key[:10])
+@pytest.mark.parametrize("key", ["a/b", "../x", "a b", "x" * 201, "a?b", ".hidden", "."], ids=lambda key: key[:10])
 def test_a_key_that_cannot_name_a_job_is_refused(settings: AgentSettings, key: str) -> None:
     assert post(settings, idempotency_key=key).status == 400
     assert post(settings, idempotency_key="a-key.that_can~1").status == 202

@@ -12,6 +12,7 @@ from tidewaiter.broker.agent.redaction import Redact
 from tidewaiter.broker.agent.routes import HEALTHCHECK, ROUTES, Route
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONNECTION, Trouble
+from tidewaiter.broker.names import shown
 from tidewaiter.broker.paths import Target, canonical
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
 from tidewaiter.errors import BrokerError, TidewaiterError
@@ -19,7 +20,6 @@ from tidewaiter.errors import BrokerError, TidewaiterError
 DESCRIPTION = "/openapi.json"
 
 _log = journal("agent")
-_LONGEST_NAME = 63
 _WELL = 200
 _Found = tuple[Route, str] | web.Response
 _PROVEN = web.RequestKey("proven", Proven)
@@ -120,7 +120,7 @@ def _write_down(request: web.Request, answer: web.StreamResponse, seconds: float
         logging.DEBUG if path == HEALTHCHECK and answer.status == _WELL else logging.INFO,
         "answered",
         extra=fields(
-            connection=request.headers.get(CONNECTION, "")[:_LONGEST_NAME],
+            connection=shown(request.headers.get(CONNECTION, "")),
             method=request.method,
             path=path,
             status=answer.status,

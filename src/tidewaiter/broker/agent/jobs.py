@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,7 +34,6 @@ from tidewaiter.scan.failures import failure
 __all__ = ["Ceilings", "Counts", "Jobs", "Wanted", "working"]
 
 _GIB = 1 << 30
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:-]{0,199}")
 _log = journal("agent")
 _CALLS = 16  # threads for disks, beside one an image
 _DISK_PAUSE = 5.0  # seconds until a full disk is tried again
@@ -130,16 +128,7 @@ class Jobs:
         await self._delivery.close()
 
     async def submit(self, key: str, wanted: Wanted) -> Job:
-        """Take a job on.
-
-        Raises BrokerError: `busy` while there are too many, or the disk is full of results; `malformed` for a key that
-        the server would take no result of.
-        """
-        if not _KEY.fullmatch(key):
-            advice = "Letters, digits and .-_~: can be in it"
-            raise BrokerError(
-                "the key of a job has other characters, or is too long", advice=advice, code=Code.MALFORMED
-            )
+        """Take a job on. Raises BrokerError (busy) while there are too many, or the disk is full of results."""
         self.heard(wanted.connection, wanted.callback)
         record = self._records.get(wanted.connection, key)
         if record is not None:

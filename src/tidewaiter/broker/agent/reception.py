@@ -1,8 +1,7 @@
 """What all answers of an agent stand on: who asks, as which connection, until when, and threads to ask AWS in."""
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -17,16 +16,15 @@ from tidewaiter.broker.agent.jobs import Counts, Wanted
 from tidewaiter.broker.agent.redaction import Redact
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.credentials import decode
+from tidewaiter.broker.deadlines import deadline_of
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY, AgentInfo, Job
+from tidewaiter.broker.names import CONNECTION_NAME
 from tidewaiter.broker.paths import Target
 from tidewaiter.errors import BrokerError
 
 _T = TypeVar("_T")
 
-DEFAULT_DEADLINE = 60.0
-LONGEST_DEADLINE = 3600.0
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DEADLINE = 60.0  # seconds for a request that does not say
 _ONCE = (CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY)
 
 
@@ -97,9 +95,9 @@ class Reception:
             if len(request.headers.getall(name, ())) > 1:
                 raise BrokerError(f"the header {name} is given more than once", code="malformed")
         connection = request.headers.get(CONNECTION, "")
-        if connection and not _NAME.fullmatch(connection):
+        if connection and not CONNECTION_NAME.fullmatch(connection):
             raise BrokerError(f"the header {CONNECTION} names no connection", code="malformed")
-        seconds = _seconds(request.headers)
+        seconds = deadline_of(request.headers, default=_DEADLINE)
         return Asked(
             request=request,
             target=target,
@@ -145,14 +143,3 @@ class Reception:
 def deadline_over() -> BrokerError:
     """The time for a request is over."""
     return BrokerError("it took longer than the request may take", advice="Ask again.", retry=True, code="deadline")
-
-
-def _seconds(headers: Mapping[str, str]) -> float:
-    text = headers.get(DEADLINE, "")
-    try:
-        seconds = float(text) if text else DEFAULT_DEADLINE
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise BrokerError(f"the header {DEADLINE} is no number of seconds", code="malformed")
-    return min(seconds, LONGEST_DEADLINE)

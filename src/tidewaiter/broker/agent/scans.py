@@ -1,7 +1,6 @@
 """Jobs over HTTP: an image to be looked through, how far that is, and that it is not wanted any more."""
 
 import asyncio
-import re
 import uuid
 
 import msgspec
@@ -13,10 +12,8 @@ from tidewaiter.broker.agent.jobs import Wanted
 from tidewaiter.broker.agent.lists import digest_of
 from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
 from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
+from tidewaiter.broker.names import JOB_NAME
 from tidewaiter.errors import BrokerError
-
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
-"""What a job may be called: a segment of a path, as it is."""
 
 
 async def scan(reception: Reception, asked: Asked) -> web.StreamResponse:
@@ -69,7 +66,7 @@ async def _image(asked: Asked) -> ScanRequest:
 def _key(asked: Asked) -> str:
     """The key of the request; one of its own where it has none, so that it names no other job."""
     key = asked.request.headers.get(IDEMPOTENCY, "") or uuid.uuid4().hex
-    if not _KEY.fullmatch(key):
-        advice = "It has at most 200 letters, digits, dots, dashes, tildes and underscores, a letter or digit first."
+    if not JOB_NAME.fullmatch(key):
+        advice = "It has at most 200 letters, digits and `._~:-`, a letter or digit first."
         raise BrokerError(f"the header {IDEMPOTENCY} cannot name a job", advice=advice, code="malformed")
     return key

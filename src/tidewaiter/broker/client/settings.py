@@ -1,6 +1,5 @@
 """What a broker client is told: its server, its agent, and the connections whose credentials it holds."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,9 +21,6 @@ VARIABLES = (
     "CR_TOKEN",
 )
 """All that a connection can declare."""
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a connection may be called."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,25 +1,23 @@
 """Connections as operators make, list and revoke them."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tidewaiter.broker.names import CONNECTION_NAME, CONNECTION_RULE
 from tidewaiter.broker.server.settings import Beat
 from tidewaiter.broker.server.states import ConnectionState, states
 from tidewaiter.errors import UsageError
 from tidewaiter.store.exchange import Exchange
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_RULE = "Take small letters, digits and hyphens, at most 63, the first of them no hyphen"
 _TOKEN_BYTES = 32
 
 
 def create(exchange: Exchange, name: str) -> str:
     """The token of a new connection; only its hash is kept. Raises UsageError, and StoreError where there is one."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a connection", advice=_RULE)
+    if not CONNECTION_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a connection", advice=CONNECTION_RULE)
     token = f"tw_{secrets.token_urlsafe(_TOKEN_BYTES)}"
     exchange.add_connection(name, token_hash(token), now=_now())
     return token

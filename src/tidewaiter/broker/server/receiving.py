@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, JOB, RESULT_PATH
+from tidewaiter.broker.names import JOB_NAME
 from tidewaiter.broker.paths import canonical
 from tidewaiter.broker.refusals import spelled
 from tidewaiter.broker.server.arrivals import Arrivals
@@ -33,7 +34,6 @@ DONE_PATHS = frozenset((DONE_PATH, f"/api{DONE_PATH}"))
 PART = 1 << 20
 """The bytes of one row; a chunk of the tunnel may make it somewhat more."""
 
-JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:-]{0,199}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

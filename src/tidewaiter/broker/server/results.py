@@ -7,6 +7,7 @@ from contextlib import suppress
 import msgspec
 from aiohttp import web
 
+from tidewaiter.broker.deadlines import seconds
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, JOB, RESULT_TYPE, Arrived
 from tidewaiter.broker.paths import Target
@@ -50,18 +51,12 @@ class Results:
     def _wait(self, target: Target) -> float:
         """The seconds that the asker would wait for a result. Raises BrokerError (malformed)."""
         told = (target.values("wait") or ("0",))[-1]
-        try:
-            seconds = float(told)
-        except ValueError:
-            seconds = -1.0
-        if not seconds >= 0:
-            raise BrokerError("`wait` is not a number of seconds", code=Code.MALFORMED)
-        return min(seconds, self._ceilings.wait)
+        return min(seconds(told, "`wait`"), self._ceilings.wait)
 
-    async def _list(self, connection: str, seconds: float) -> web.Response:
+    async def _list(self, connection: str, within: float) -> web.Response:
         """All results that wait, the oldest first; where there are none, those that come within these seconds."""
         await self._check(connection)
-        end = asyncio.get_running_loop().time() + seconds
+        end = asyncio.get_running_loop().time() + within
         with self._arrivals.heard(connection) as arrival:
             while True:
                 rows = await self._desk.ask(Exchange.deliveries, connection, limit=self._ceilings.listed)
