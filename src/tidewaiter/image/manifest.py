@@ -234,10 +234,11 @@ def _platform(raw: _Platform | None) -> Platform | None:
 
 
 def _digest(text: str, where: str) -> Digest:
+    """What the text spells. Raises MalformedError, which does not quote it: of configurations, nothing is told."""
     try:
         return Digest.parse(text)
-    except ValueError as error:
-        raise MalformedError(str(error), where=where) from None
+    except ValueError:
+        raise MalformedError("not a digest (expected sha256: and 64 lower-case hex digits)", where=where) from None
 
 
 def _history(raw: _History) -> History:
