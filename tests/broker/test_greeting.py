@@ -23,6 +23,7 @@ def test_a_client_is_told_which_connections_its_tokens_are() -> None:
 
 HELLOS = {
     "another version": (wire.encode_hello(Hello(2, (), "", "")), Code.REFUSED),
+    "more tokens than may be": (wire.encode_hello(Hello(wire.VERSION, ("",) * 1001, "", "")), Code.TOO_LARGE),
     "no hello": (wire.encode_ping(1), Code.MALFORMED),
     "no frame": (b"GET / HTTP/1.1\r\n\r\n", Code.MALFORMED),
     "more than a hello": (wire.encode_data(1, bytes(wire.CHUNK), last=True), Code.MALFORMED),

@@ -190,6 +190,20 @@ def test_words_of_an_error_are_cut_not_refused() -> None:
     assert decoded == ResetAt(1, Reset("failed", "x" * wire.WORDS_MOST))
 
 
+def test_an_error_of_the_other_side_has_a_code_that_is_known_and_words_that_are_cut() -> None:
+    said = wire.Reset("made up\r\nX: y", "x" * 50_000, "y" * 10_000)
+    frame = wire.encode_reset(1, BrokerError(""))[:10] + msgspec.msgpack.encode(said)
+    assert wire.decode(frame) == ResetAt(1, Reset("failed", "x" * wire.WORDS_MOST, "y" * wire.WORDS_MOST))
+
+
+def test_what_is_appended_to_a_head_may_not_be_deeper_than_anybody_reads() -> None:
+    frame = wire.encode_notice(wire.GoingAway("stopping"))
+    deep = frame[:10] + b"\x92" + frame[11:] + b"\x91" * 60_000 + b"\x90"
+    with pytest.raises(BrokerError) as caught:
+        wire.decode(deep)
+    assert caught.value.code == Code.MALFORMED
+
+
 def test_words_that_no_encoding_has_are_told_all_the_same() -> None:
     decoded = wire.decode(wire.encode_reset(1, BrokerError("caf\udce9", code=Code.FAILED)))
     assert decoded == ResetAt(1, Reset("failed", "caf?"))

@@ -13,7 +13,11 @@ _QUICKEST, _SLOWEST = 0.01, 600.0  # seconds
 
 
 async def greet(carrier: Carrier, hello: Hello, *, within: float = _WITHIN) -> Welcome:
-    """The server's welcome to a client. Raises BrokerError: lost, deadline (in seconds: `within`), malformed."""
+    """The server's welcome to a client.
+
+    Raises BrokerError: lost, deadline (in seconds: `within`), malformed, too-large.
+    """
+    _check_tokens(hello)
     await carrier.send(wire.encode_hello(hello))
     frame = await _first(carrier, within)
     if not isinstance(frame, Welcome) or len(frame.connections) != len(hello.tokens):
@@ -24,7 +28,10 @@ async def greet(carrier: Carrier, hello: Hello, *, within: float = _WITHIN) -> W
 
 
 async def receive_hello(carrier: Carrier, *, within: float = _WITHIN) -> Hello:
-    """The client's hello. Raises BrokerError: lost, deadline (in seconds: `within`), malformed, refused."""
+    """The client's hello.
+
+    Raises BrokerError: lost, deadline (in seconds: `within`), malformed, refused, too-large.
+    """
     frame = await _first(carrier, within)
     if not isinstance(frame, Hello):
         raise BrokerError("the tunnel did not begin with a hello", code=Code.MALFORMED)
@@ -34,12 +41,19 @@ async def receive_hello(carrier: Carrier, *, within: float = _WITHIN) -> Hello:
             advice="Run the same version of tidewaiter on both sides",
             code=Code.REFUSED,
         )
+    _check_tokens(frame)
     return frame
 
 
 async def welcome(carrier: Carrier, welcome: Welcome) -> None:
     """Answers a hello; the tunnel may run from here on. Raises BrokerError (lost)."""
     await carrier.send(wire.encode_welcome(welcome))
+
+
+def _check_tokens(hello: Hello) -> None:
+    if len(hello.tokens) > wire.TOKENS_MOST:
+        what = f"the client shows {len(hello.tokens)} tokens, and {wire.TOKENS_MOST} are the most"
+        raise BrokerError(what, advice="Start another client for the rest", code=Code.TOO_LARGE)
 
 
 async def _first(carrier: Carrier, within: float) -> wire.Frame:

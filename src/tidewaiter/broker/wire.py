@@ -27,6 +27,9 @@ FIRST_CREDIT = CHUNK
 
 HEAD_MOST = 64 << 10
 HEADERS_MOST = 128
+TOKENS_MOST = 1000
+"""The most connections that one tunnel carries: greeting and welcome have them all in their heads."""
+
 DEADLINE_MOST = 3600.0
 WORDS_MOST = 2000
 FRAME_MOST = CHUNK + HEAD_MOST + 64
@@ -56,6 +59,9 @@ class Code(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+
+
+_CODES = frozenset(Code)
 
 
 class Kind(IntEnum):
@@ -272,7 +278,7 @@ def decode(frame: bytes) -> Frame:
         return _decode(kind, flags, stream, frame)
     except PackingError:
         raise _malformed(f"a frame of {len(frame)} bytes, cut short or too long") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"a head that is none: {error}") from None
 
 
@@ -299,7 +305,7 @@ def _decode_rare(kind: int, stream: int, frame: bytes) -> Frame:
         case Kind.PONG:
             return Pong(_MARK.unpack(frame)[3])
         case Kind.RESET:
-            return ResetAt(stream, _RESET.decode(_rest(frame)))
+            return ResetAt(stream, _checked_reset(_RESET.decode(_rest(frame))))
         case _ if (decoder := _OF_THE_TUNNEL.get(kind)) is not None:
             return decoder.decode(_rest(frame))
         case _:
@@ -355,6 +361,12 @@ def _checked_reply(reply: ReplyHead) -> ReplyHead:
     if reply.status not in _STATUS:
         raise _malformed(f"a reply with status {reply.status}")
     return reply
+
+
+def _checked_reset(reset: Reset) -> Reset:
+    """The reset with a code that is one: metrics count by it, and it stands in headers. Its words are cut."""
+    code = reset.code if reset.code in _CODES else Code.FAILED
+    return Reset(code, _words(reset.what), _words(reset.advice), reset.retry)
 
 
 def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:

@@ -75,6 +75,24 @@ def test_who_holds_no_known_token_is_told_and_sent_away(store: Store) -> None:
     asyncio.run(main())
 
 
+def test_a_connection_has_so_many_tunnels_and_no_more(store: Store) -> None:
+    async def main() -> None:
+        async with serving(store, ceilings=Ceilings(replicas=2)) as server, aiohttp.ClientSession() as session:
+            token = server.connection("shop")
+            async with (
+                dialled(server, token),
+                dialled(server, token, server.connection("lab")),
+                session.ws_connect(f"{server.url}/tunnel") as socket,
+            ):
+                with pytest.raises(BrokerError, match="has 2 tunnels already"):
+                    await greet(WebSocketCarrier(socket), Hello(VERSION, (token,), "three", "test"))
+            await until(lambda: not len(server.server.tunnels))
+            async with dialled(server, token) as client:
+                assert client.names == ("shop",)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

@@ -24,6 +24,7 @@ _LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml#clos
 _CLOSING = 2.0  # seconds for the other side to say goodbye
 _PATIENCE = 3  # heartbeats
 _SHOWN = 8  # hexadecimal digits of a refused token's hash: enough to find whose it is
+_TOLD = 8  # refused tokens of a client: who is not known may show many
 
 
 class Entrance:
@@ -65,6 +66,7 @@ class Entrance:
             proofs = [token_hash(token) for token in hello.tokens]
             known = await self._desk.ask(Exchange.admitted, proofs)
             names = tuple(known.get(proof, "") for proof in proofs)
+            self._check_room(names)
             await greeting.welcome(carrier, Welcome(names, self._ceilings.heartbeat))
         except BrokerError as error:
             await self._turn_away(carrier, remote, error)
@@ -76,18 +78,28 @@ class Entrance:
         connections = {name: proof for name, proof in zip(names, proofs, strict=True) if name}
         return self._session(carrier, hello.replica, connections)
 
+    def _check_room(self, names: Sequence[str]) -> None:
+        """Raises BrokerError (busy) where a connection has as many tunnels already as one may have."""
+        for name in filter(None, names):
+            if self._tunnels.carriers(name) >= self._ceilings.replicas:
+                what = f"the connection {name!r} has {self._ceilings.replicas} tunnels already"
+                raise BrokerError(what, advice="See who has its token", retry=True, code=Code.BUSY)
+
     async def _turn_away(self, carrier: WebSocketCarrier, remote: str, error: BrokerError) -> None:
         self._metrics.greetings.labels(error.code).inc()
         _log.warning("a client was turned away: %s", error, extra=fields(remote=remote, code=error.code))
-        later = error.code == Code.FAILED
+        later = error.code in (Code.FAILED, Code.BUSY)
         await carrier.close(_LATER if later else _POLICY_VIOLATION, error.what)
 
     def _tell_refused(self, hello: Hello, names: Sequence[str], proofs: Sequence[bytes], remote: str) -> None:
         self._metrics.greetings.labels("welcome" if any(names) else "refused").inc()
-        for name, proof in zip(names, proofs, strict=True):
-            if not name:
-                told = fields(remote=remote, replica=hello.replica, token_sha256=proof.hex()[:_SHOWN])
-                _log.warning("a token was refused", extra=told)
+        refused = [each.hex()[:_SHOWN] for name, each in zip(names, proofs, strict=True) if not name]
+        for proof in refused[:_TOLD]:
+            told = fields(remote=remote, replica=hello.replica, token_sha256=proof)
+            _log.warning("a token was refused", extra=told)
+        if refused[_TOLD:]:
+            told = fields(remote=remote, replica=hello.replica, tokens=len(refused))
+            _log.warning("more tokens were refused", extra=told)
 
     def _session(self, carrier: WebSocketCarrier, replica: str, connections: dict[str, bytes]) -> Session:
         beat = self._ceilings.heartbeat

@@ -19,6 +19,8 @@ class Ceilings:
     """Until a client that connected has said which tokens it holds."""
     greeters: int = 64
     """Clients that have connected and have not said it yet."""
+    replicas: int = 32
+    """Tunnels that carry the same connection at this server."""
     heartbeat: float = 10.0
     """Between two signs of life of a tunnel."""
     deadline: float = 60.0

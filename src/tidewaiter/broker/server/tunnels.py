@@ -98,6 +98,10 @@ class Tunnels:
                 chosen = each
         return chosen
 
+    def carriers(self, connection: str) -> int:
+        """How many tunnels carry the connection."""
+        return len(self._carrying.get(connection, ()))
+
     async def drop(self, connection: str, proof: bytes, reason: str) -> None:
         """The connection's token of this hash was revoked: whoever carries the connection by it is told."""
         for each in self.sessions:
