@@ -92,6 +92,7 @@ TOKEN = {"token": SECRET}
         pytest.param({}, "expected a list of connections", id="no list"),
         pytest.param([{}], "connections[0]: there is no token, token_file or token_env", id="no token"),
         pytest.param([TOKEN, {"token": "a b"}], "connections[1].token: holds what cannot be in a token", id="spaces"),
+        pytest.param([TOKEN] * 1001, "it lists more than 1000 connections", id="too many"),
         pytest.param([TOKEN, TOKEN], "connections[1]: has the same token as connections[0]", id="twice"),
         pytest.param(
             [{"name": "a", **TOKEN}, {"token": "u"}, {"name": "a", "token": "v"}],

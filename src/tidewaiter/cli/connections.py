@@ -23,6 +23,7 @@ from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.credentials import ECR, TYPES, decode
 from tidewaiter.broker.messages import Credentials, Extra
 from tidewaiter.broker.names import CONNECTION_NAME, CONNECTION_RULE
+from tidewaiter.broker.wire import TOKENS_MOST
 from tidewaiter.cli.documents import misfit, read_list
 from tidewaiter.errors import BrokerError, UsageError
 
@@ -71,6 +72,9 @@ def read_connections(path: str) -> tuple[Connection, ...]:
         raise misfit(str(error), f"{path}: connections", known=_KNOWN) from None
     if not entries:
         raise UsageError("it lists no connections", where=path)
+    if len(entries) > TOKENS_MOST:
+        advice = "Put the rest into another file, for another client"
+        raise UsageError(f"it lists more than {TOKENS_MOST} connections", where=path, advice=advice)
     found = tuple(connection_of(entry, f"{path}: connections[{at}]") for at, entry in enumerate(entries))
     _demand_distinct((connection.token for connection in found), "token", path)
     _demand_distinct((connection.name for connection in found), "name", path)
