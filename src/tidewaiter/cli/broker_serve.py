@@ -12,6 +12,7 @@ from tidewaiter.errors import UsageError
 if TYPE_CHECKING:
     from tidewaiter.broker.server.settings import ServerSettings
 
+_CACHE_KIB = 2048  # results are written and read once: in memory they would only take the room of something else
 _EXAMPLES = """Examples:
 
 \b
@@ -134,7 +135,7 @@ def command(**options: Any) -> int:
     settings = _settings(options)
     secrets = Secrets(settings.keys)
     open_journal(form=Form(options["log_format"]), level=options["log_level"], secrets=secrets)
-    with remembering(options["store"]) as store:
+    with remembering(options["store"], cache=_CACHE_KIB) as store:
         service.run(lambda stop: serve(settings, store.exchange, stop))
     return Exit.CLEAN
 

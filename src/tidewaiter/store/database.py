@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,9 @@ _T = TypeVar("_T")
 
 _TRIES = 5
 _PATIENCE_MS = 60_000
-_CACHE_KIB = 32_768
+CACHE_KIB = 32_768
+"""What a connection to a file keeps of it in memory, where nobody says otherwise."""
+
 _LOG_PAGES = 8_192  # each time the log is emptied the disk is waited for
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {_PATIENCE_MS}",
@@ -32,7 +35,6 @@ _PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}",
-    f"PRAGMA cache_size = -{_CACHE_KIB}",
 )
 # Readers wait for each other rather than fail: each is done in milliseconds.
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "pool_timeout": 600, "hide_parameters": True}
@@ -40,12 +42,15 @@ _KEEPALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_coun
 
 
 class Database:
-    """Connections to one store, for any number of threads. One writes at a time, whosever it is; any number read."""
+    """Connections to one store, for any number of threads. One writes at a time, whosever it is; any number read.
 
-    def __init__(self, address: Address) -> None:
+    Each of up to 16 connections to a file keeps `cache` KiB of it in memory.
+    """
+
+    def __init__(self, address: Address, *, cache: int = CACHE_KIB) -> None:
         self.address = address
         self._writing = threading.Lock()
-        self.engine = _engine(address)
+        self.engine = _engine(address, cache)
 
     @property
     def shown(self) -> str:
@@ -155,9 +160,9 @@ def _first_line(error: object) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _engine(address: Address) -> Engine:
+def _engine(address: Address, cache: int) -> Engine:
     if address.path is not None:
-        return _file_engine(address, address.path)
+        return _file_engine(address, address.path, cache)
     try:
         arguments = {**_KEEPALIVE, "connect_timeout": 30, "application_name": "tidewaiter"}
         given = {name: value for name, value in arguments.items() if name not in address.url.query}
@@ -167,7 +172,7 @@ def _engine(address: Address) -> Engine:
         raise StoreError(what, where=address.shown, advice=advice) from None
 
 
-def _file_engine(address: Address, path: Path) -> Engine:
+def _file_engine(address: Address, path: Path, cache: int) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # What a fleet's weak points are is nobody else's business: SQLite's further files take these permissions over.
@@ -175,18 +180,18 @@ def _file_engine(address: Address, path: Path) -> Engine:
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from None
     engine = create_engine(address.url, connect_args={"timeout": _PATIENCE_MS / 1000}, **_POOL)
-    event.listen(engine, "connect", _configure)
+    event.listen(engine, "connect", partial(_configure, cache))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _configure(connection: Any, _record: object) -> None:
+def _configure(cache: int, connection: Any, _record: object) -> None:
     """The driver would begin transactions when it sees fit, and too late for a reader that goes on to write.
 
     https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
     """
     connection.isolation_level = None
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache}"):
         connection.execute(pragma)
 
 

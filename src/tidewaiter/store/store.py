@@ -15,7 +15,7 @@ from tidewaiter.model.image import Descriptor, Digest, Platform
 from tidewaiter.model.package import Inventory, Package
 from tidewaiter.store import coverage, images, judgements, layers, listings, places, runs, surveys
 from tidewaiter.store.address import Address
-from tidewaiter.store.database import Database
+from tidewaiter.store.database import CACHE_KIB, Database
 from tidewaiter.store.exchange import Exchange
 from tidewaiter.store.lock import locked
 from tidewaiter.store.migration import migrate
@@ -55,13 +55,13 @@ class Store:
         self._database = database
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, cache: int = CACHE_KIB) -> Self:
         """The store at a path, `sqlite:///PATH` or `postgresql://…`, made and brought up to date where it has to be.
 
-        Raises UsageError for what is no address, StoreError for a store that cannot be used: of a newer version, of
-        something else, or out of reach.
+        Each connection to a file keeps `cache` KiB of it in memory. Raises UsageError for what is no address,
+        StoreError for a store that cannot be used: of a newer version, of something else, or out of reach.
         """
-        database = Database(Address.parse(url))
+        database = Database(Address.parse(url), cache=cache)
         try:
             migrate(database)
         except BaseException:
