@@ -13,6 +13,8 @@ from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, scene, until
 from tidewaiter.broker.messages import CONNECTION, CONTENT_DIGEST, CREDENTIALS, ERROR, JOB, Probe
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Party, Seal
 from tidewaiter.broker.tunnel import Reply
+from tidewaiter.broker.wire import Code
+from tidewaiter.errors import BrokerError
 
 RESULT = "/v2/import/result"
 LARGE = bytes(range(256)) * 20_000
@@ -70,6 +72,19 @@ def test_a_large_result_streams_through() -> None:
     async def act(at: Scene, session: aiohttp.ClientSession) -> None:
         assert (await posted(at, session, body=pieces()))[0] == 200
         assert at.server.callbacks[0][1] == LARGE + b"end"
+
+    run(act)
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_whole() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise BrokerError("the server's store failed", code=Code.FAILED)
+
+    async def act(at: Scene, session: aiohttp.ClientSession) -> None:
+        at.server.reply = Reply(200, (), pieces())
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await posted(at, session)
 
     run(act)
 

@@ -8,15 +8,16 @@ from aiohttp import web
 from tidewaiter.broker.client.link import Link
 from tidewaiter.broker.client.metrics import Metrics
 from tidewaiter.broker.deadlines import deadline_of
-from tidewaiter.broker.headers import forwarded, has_no_body
+from tidewaiter.broker.headers import Headers, forwarded
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, JOB
 from tidewaiter.broker.names import shown
+from tidewaiter.broker.passing import passed_on
 from tidewaiter.broker.paths import Target
-from tidewaiter.broker.refusals import response_of
+from tidewaiter.broker.refusals import response_of, status_of
 from tidewaiter.broker.rules import RuleList
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
-from tidewaiter.broker.tunnel import Answer, Request
+from tidewaiter.broker.tunnel import Request
 from tidewaiter.broker.wire import DEADLINE_MOST, Code
 from tidewaiter.errors import BrokerError
 
@@ -45,9 +46,10 @@ class Callbacks:
         except BrokerError as error:
             _tell(request, target, error)
             self._metrics.callbacks.labels(error.code).inc()
-            return self._proved(response_of(error), proven)
+            return response_of(error, self._proof(proven, status_of(error)))
         self._metrics.callbacks.labels(str(answer.status)).inc()
-        return await self._passed_on(request, answer, proven)
+        headers = (*forwarded(answer.headers, without=_DROPPED), *self._proof(proven, answer.status))
+        return await passed_on(request, answer, headers)
 
     def _addressed(self, request: web.Request, target: Target) -> Request:
         """The callback as the server is to get it. Raises BrokerError."""
@@ -83,25 +85,9 @@ class Callbacks:
         if proven and not vouched:
             proven.check_digest(digest.hexdigest())
 
-    async def _passed_on(self, request: web.Request, answer: Answer, proven: Proven | None) -> web.StreamResponse:
-        headers = forwarded(answer.headers, without=_DROPPED)
-        async with answer:
-            if has_no_body(request.method, answer.status):
-                return self._proved(web.Response(status=answer.status, headers=headers), proven)
-            if answer.whole is not None:
-                whole = web.Response(status=answer.status, headers=headers, body=answer.whole)
-                return self._proved(whole, proven)
-            response = self._proved(web.StreamResponse(status=answer.status, headers=headers), proven)
-            await response.prepare(request)
-            async for chunk in answer.chunks():
-                await response.write(chunk)
-            await response.write_eof()
-            return response
-
-    def _proved(self, response: web.StreamResponse, proven: Proven | None) -> web.StreamResponse:
-        if self._seal and proven:
-            response.headers[PROOF] = self._seal.answer(proven, response.status)
-        return response
+    def _proof(self, proven: Proven | None, status: int) -> Headers:
+        """What the answer has to say to an agent that wants to know who gives it."""
+        return ((PROOF, self._seal.answer(proven, status)),) if self._seal and proven else ()
 
 
 def _tell(request: web.Request, target: Target, error: BrokerError) -> None:

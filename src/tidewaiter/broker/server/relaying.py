@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
 
 from tidewaiter.broker.deadlines import deadline_of
-from tidewaiter.broker.headers import Headers, forwarded, has_no_body
-from tidewaiter.broker.journal import fields, journal
+from tidewaiter.broker.headers import forwarded
+from tidewaiter.broker.journal import journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE, IDEMPOTENCY
+from tidewaiter.broker.passing import Answered, passed_on
 from tidewaiter.broker.paths import Target
 from tidewaiter.broker.refusals import response_of, status_of
 from tidewaiter.broker.server.desk import Desk
@@ -29,29 +28,10 @@ _log = journal("server")
 _OURS = frozenset({"authorization", "x-api-key", "cookie", CONNECTION, CALLBACK, DEADLINE, SIGNATURE, PROOF})
 """Headers of the platform's that mean something to this server, or that only a client or agent may set."""
 
-_ENDED = "who asked has gone, or its deadline is over"
 _PROOFS = frozenset({PROOF})
 _SAFE = frozenset({"GET", "HEAD"})
 _ELSEWHERE = frozenset({Code.LOST, Code.BUSY, Code.NOT_CONNECTED})
 """Errors after which another replica may be better."""
-
-
-class Answered(Protocol):
-    """An answer whose head is here, of a tunnel or of another server."""
-
-    status: int
-    headers: Headers
-
-    @property
-    def whole(self) -> bytes | None:
-        """All of the body, where it is here."""
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises BrokerError where it breaks off."""
-        ...
-
-    async def close(self) -> None:
-        """Ends it."""
 
 
 class Relay:
@@ -87,7 +67,7 @@ class Relay:
                     _check(proven, body)
                 answer = await self._ask(asked, body, limit.when() or 0.0, here=proven is not None)
                 more = self._peers.proof(proven, answer.status) if proven else ()
-                return await self._passed_on(request, answer, more)
+                return await passed_on(request, answer, (*forwarded(answer.headers, without=_PROOFS), *more))
         except TimeoutError:
             what = f"the request took longer than its deadline of {seconds:g} seconds"
             raise BrokerError(what, retry=True, code=Code.DEADLINE) from None
@@ -148,39 +128,6 @@ class Relay:
             case False:
                 what = f"no client of the connection {connection!r} is connected"
                 return BrokerError(what, advice="Start it, or see its log", retry=True, code=Code.NOT_CONNECTED)
-
-    async def _passed_on(self, request: web.Request, answer: Answered, more: Headers) -> web.StreamResponse:
-        """The answer, sent, with more headers. One that breaks off is cut, so that nobody takes it for whole.
-
-        Of one that has no body nothing is sent behind its head: who asked would take it for the next answer, which may
-        be that of another connection.
-        """
-        headers = CIMultiDict((*forwarded(answer.headers, without=_PROOFS), *more))
-        if has_no_body(request.method, answer.status):
-            await answer.close()
-            return web.Response(status=answer.status, headers=headers)
-        if (whole := answer.whole) is not None:
-            return web.Response(status=answer.status, headers=headers, body=whole)
-        response = web.StreamResponse(status=answer.status, headers=headers)
-        try:
-            await response.prepare(request)
-            async for chunk in answer.chunks():
-                await response.write(chunk)
-            await response.write_eof()
-        except (BrokerError, TimeoutError, asyncio.CancelledError) as error:
-            _log.warning("an answer broke off: %s", str(error) or _ENDED, extra=fields(path=request.path))
-            cut(request)
-            if isinstance(error, asyncio.CancelledError):
-                raise
-        finally:
-            await answer.close()
-        return response
-
-
-def cut(request: web.Request) -> None:
-    """Ends the connection at once, in the middle of a response."""
-    if request.transport is not None:
-        request.transport.abort()
 
 
 def _check(proven: Proven, body: bytes | AsyncIterator[bytes]) -> None:

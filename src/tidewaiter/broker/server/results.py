@@ -10,11 +10,11 @@ from aiohttp import web
 from tidewaiter.broker.deadlines import seconds
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, JOB, RESULT_TYPE, Arrived
+from tidewaiter.broker.passing import cut
 from tidewaiter.broker.paths import Target
 from tidewaiter.broker.refusals import ABSENT
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
-from tidewaiter.broker.server.relaying import cut
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
