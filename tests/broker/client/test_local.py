@@ -77,14 +77,19 @@ def test_a_large_result_streams_through() -> None:
 
 
 def test_an_answer_that_breaks_off_is_not_taken_for_whole() -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"begun"
-        raise BrokerError("the server's store failed", code=Code.FAILED)
-
     async def act(at: Scene, session: aiohttp.ClientSession) -> None:
+        begun = asyncio.Event()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"begun"
+            await begun.wait()
+            raise BrokerError("the server's store failed", code=Code.FAILED)
+
         at.server.reply = Reply(200, (), pieces())
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await posted(at, session)
+        async with session.post(at.url + RESULT, headers={CONNECTION: "payments", JOB: "one"}) as answer:
+            begun.set()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
 
     run(act)
 
