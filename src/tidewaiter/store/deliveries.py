@@ -16,6 +16,9 @@ from tidewaiter.store.schema import connection as connections
 from tidewaiter.store.schema import delivery as table
 from tidewaiter.store.schema import delivery_part as part
 
+ROW = 1 << 10
+"""The bytes that a delivery counts for beside its own: one without any takes room too."""
+
 _DROPPED_AT_ONCE = 20
 
 
@@ -80,8 +83,8 @@ def _drop(connection: Connection, keys: Sequence[str]) -> None:
 
 
 def occupied(connection: Connection, name: str) -> int:
-    """The bytes of all that a connection has delivered and delivers."""
-    query = select(func.sum(table.c.size)).join(connections, connections.c.id == table.c.connection)
+    """The bytes of all that a connection has delivered and delivers, with `ROW` for each."""
+    query = select(func.sum(table.c.size + ROW)).join(connections, connections.c.id == table.c.connection)
     return int(connection.execute(query.where(connections.c.name == name)).scalar_one() or 0)
 
 

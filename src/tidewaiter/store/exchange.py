@@ -75,7 +75,10 @@ class Exchange:
         return self._database.write(lambda to: deliveries.drop_old(to, whole_before, part_before))
 
     def occupied(self, connection: str) -> int:
-        """The bytes of all that a connection delivered and that was not fetched, with what is on its way."""
+        """The bytes of all that a connection delivered and that was not fetched, with what is on its way.
+
+        Each counts for `deliveries.ROW` bytes more than it has.
+        """
         return self._database.read(lambda to: deliveries.occupied(to, connection))
 
     def deliveries(self, connection: str, *, limit: int) -> Sequence[DeliveryRow]:

@@ -6,11 +6,12 @@ from hashlib import sha256
 
 import pytest
 
-from fakes.broker_clients import FakeClient, Scene, scene
+from fakes.broker_clients import FakeClient, Scene, dialled, scene
 from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, ERROR, JOB, RESULT_TYPE
 from tidewaiter.broker.server.receiving import PART
 from tidewaiter.broker.server.settings import Beat, Ceilings
 from tidewaiter.broker.wire import Request
+from tidewaiter.store.deliveries import ROW
 from tidewaiter.store.store import Store
 from tunnels import until
 
@@ -103,7 +104,7 @@ def test_the_same_job_again_replaces_what_came_first(store: Store) -> None:
             for content in (b"first", b"second", b"second"):
                 assert (await here.client.deliver("job-1", content)).status == 200
             assert await fetched(here, "job-1") == b"second"
-            assert occupied(store) == len(b"second")
+            assert occupied(store) == len(b"second") + ROW
 
     asyncio.run(main())
 
@@ -172,13 +173,46 @@ def test_that_all_is_done_is_heard(store: Store, path: str) -> None:
 
 def test_a_connection_has_a_quota_and_room_again_when_something_was_fetched(store: Store) -> None:
     async def main() -> None:
-        async with scene(store, ceilings=Ceilings(quota=len(LONG) + 10, grace=0.0)) as here:
+        async with scene(store, ceilings=Ceilings(quota=len(LONG) + 2 * ROW + 10, grace=0.0)) as here:
             assert (await here.client.deliver("job-1", in_pieces(LONG), digest=digest(LONG))).status == 200
             full = await here.client.deliver("job-2", b"more than ten bytes")
             assert (full.status, dict(full.headers)[ERROR]) == (429, "busy")
-            assert occupied(store) == len(LONG)
+            assert occupied(store) == len(LONG) + ROW
             await here.platform.delete("/results/shop/job-1")
             assert (await here.client.deliver("job-2", b"more than ten bytes")).status == 200
+
+    asyncio.run(main())
+
+
+def test_results_with_nothing_in_them_do_not_come_without_end(store: Store) -> None:
+    async def main() -> None:
+        async with scene(store, ceilings=Ceilings(quota=3 * ROW, grace=0.0)) as here:
+            answers = [await here.client.deliver(f"job-{number}", b"") for number in range(5)]
+            assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+            assert len(store.exchange.deliveries("shop", limit=9)) == 3
+
+    asyncio.run(main())
+
+
+def test_so_many_results_of_a_connection_are_on_their_way_and_no_more(store: Store) -> None:
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"x"
+            await go.wait()
+
+        async with scene(store, ceilings=Ceilings(deliveries=2, grace=0.0)) as here:
+            token = here.server.connection("lab")
+            slowly = [asyncio.create_task(here.client.deliver(job, slow(), digest=digest(b"x"))) for job in "ab"]
+            await until(lambda: occupied(store) == 2 * ROW)
+            refused = await here.client.deliver("c", b"x")
+            assert (refused.status, dict(refused.headers)[ERROR]) == (429, "busy")
+            async with dialled(here.server, token) as other:
+                assert (await other.deliver("c", b"x")).status == 200
+            go.set()
+            assert [(await each).status for each in slowly] == [200, 200]
+            assert (await here.client.deliver("c", b"x")).status == 200
 
     asyncio.run(main())
 

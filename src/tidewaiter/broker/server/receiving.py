@@ -3,20 +3,22 @@
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidewaiter.broker.journal import fields, journal
-from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, JOB, RESULT_PATH
+from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATHS, JOB, RESULT_PATH, RESULT_PATHS
 from tidewaiter.broker.names import JOB_NAME
 from tidewaiter.broker.paths import canonical
 from tidewaiter.broker.refusals import spelled
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.metrics import Metrics
+from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.tunnel import Reply
 from tidewaiter.broker.wire import Code, Request
 from tidewaiter.errors import BrokerError
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _log = journal("server")
-
-_RESULT_PATHS = (RESULT_PATH, "/v1/recurring-tests/dependencies", "/rest/scan/result")
-RESULT_PATHS = frozenset((*_RESULT_PATHS, *(f"/api{path}" for path in _RESULT_PATHS)))
-DONE_PATHS = frozenset((DONE_PATH, f"/api{DONE_PATH}"))
 
 PART = 1 << 20
 """The bytes of one row; a chunk of the tunnel may make it somewhat more."""
@@ -53,11 +51,13 @@ class _Delivery:
 class Receiver:
     """Takes the callbacks of agents. A result is acknowledged when all of it is in the store, as it was promised."""
 
-    def __init__(self, desk: Desk, arrivals: Arrivals, metrics: Metrics, *, quota: int) -> None:
+    def __init__(self, desk: Desk, arrivals: Arrivals, metrics: Metrics, ceilings: Ceilings) -> None:
         self._desk = desk
         self._arrivals = arrivals
         self._metrics = metrics
-        self._quota = quota
+        self._most = ceilings.deliveries
+        self._quota = ceilings.quota
+        self._under_way: Counter[str] = Counter()
 
     async def take(self, request: Request, body: AsyncIterator[bytes]) -> Reply:
         """The answer to a callback of a connection that the tunnel has proved."""
@@ -80,12 +80,27 @@ class Receiver:
             self._arrivals.ring(request.connection)
             return
         delivery = _promised(request)
-        try:
-            await self._receive(delivery, body)
-        except BaseException:
-            await self._discard(delivery)
-            raise
+        with self._place(delivery.connection):
+            try:
+                await self._receive(delivery, body)
+            except BaseException:
+                await self._discard(delivery)
+                raise
         self._arrived(delivery)
+
+    @contextmanager
+    def _place(self, connection: str) -> Iterator[None]:
+        """Raises BrokerError (busy) where too many of its results are on their way at once."""
+        if self._under_way[connection] >= self._most:
+            what = f"{self._most} results of the connection are on their way already"
+            raise BrokerError(what, advice="Deliver it again when some are here", retry=True, code=Code.BUSY)
+        self._under_way[connection] += 1
+        try:
+            yield
+        finally:
+            self._under_way[connection] -= 1
+            if not self._under_way[connection]:
+                del self._under_way[connection]
 
     def _arrived(self, delivery: _Delivery) -> None:
         self._metrics.results.inc()
@@ -105,7 +120,7 @@ class Receiver:
             if size >= PART:
                 await self._desk.ask(self._keep, delivery, gathered)
                 gathered, size = [], 0
-        if gathered:
+        if gathered or not delivery.parts:
             await self._desk.ask(self._keep, delivery, gathered)
         if (told := f"sha256:{delivery.digest.hexdigest()}") != delivery.promised:
             what = f"the result has the digest {told}, not {delivery.promised}"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.paths import Target, canonical
-from tidewaiter.broker.refusals import ABSENT, response_of
+from tidewaiter.broker.refusals import response_of
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.entrance import Entrance
@@ -28,7 +28,7 @@ from tidewaiter.broker.server.states import states
 from tidewaiter.broker.server.tunnels import Tunnels
 from tidewaiter.broker.service import Bounds, listening
 from tidewaiter.broker.tls import server_context
-from tidewaiter.broker.wire import GoingAway
+from tidewaiter.broker.wire import Code, GoingAway
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.exchange import Exchange
 
@@ -52,7 +52,7 @@ class Server:
         self.pulse = Pulse(self.name, self.tunnels, self.desk, self.metrics, settings)
         ceilings = settings.ceilings
         arrivals = Arrivals()
-        receiver = Receiver(self.desk, arrivals, self.metrics, quota=ceilings.quota)
+        receiver = Receiver(self.desk, arrivals, self.metrics, ceilings)
         self._arrivals = arrivals
         self._keys = ApiKeys(settings.keys)
         self._peers = Peers(self.desk, settings, self.name)
@@ -96,7 +96,7 @@ class Server:
                 return await self._states()
             case ("metrics",):
                 return web.Response(body=self.metrics.spelled(), headers={"Content-Type": CONTENT_TYPE})
-        raise BrokerError("there is no such path", advice=_PATHS, code=ABSENT)
+        raise BrokerError("there is no such path", advice=_PATHS, code=Code.NOT_FOUND)
 
     async def _health(self) -> web.Response:
         """200 only where requests and results can come through: the store answers, and the server stays."""

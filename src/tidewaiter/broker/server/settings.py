@@ -33,6 +33,8 @@ class Ceilings:
     """For results that have not come yet."""
     listed: int = 1000
     """Results in one answer."""
+    deliveries: int = 32
+    """Results of one connection that are being delivered: part of each is in memory."""
     quota: int = 4 << 30
     """What waits of one connection."""
     kept: float = 7 * 86400.0
