@@ -136,6 +136,37 @@ def test_what_is_no_http_is_told_in_a_line_without_what_was_sent() -> None:
     assert "s3cret" not in stream.getvalue()
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_leaves_before_the_answer_is_no_error_of_the_program(begun: bool) -> None:
+    stream = io.StringIO()
+    open_journal(form=Form.TEXT, level="info", secrets=Secrets(), stream=stream)
+    left = []
+
+    async def leave(asked: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        if begun:
+            await answer.prepare(asked)
+        assert asked.transport is not None
+        asked.transport.abort()
+        left.append(True)
+        await answer.prepare(asked)
+        await answer.write(b"for nobody")
+        return answer
+
+    async def main(_: asyncio.Event) -> None:
+        app = web.Application()
+        app.router.add_get("/", leave)
+        async with listening(app) as url:
+            await exchange(url, request("GET /"))
+
+    try:
+        run(main)
+    finally:
+        close_journal()
+    assert left
+    assert stream.getvalue() == ""
+
+
 def test_requests_under_way_are_finished_at_the_end() -> None:
     answered: list[int] = []
 

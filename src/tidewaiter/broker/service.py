@@ -23,6 +23,7 @@ _log: Final = journal("http")
 
 _BACKLOG: Final = 1024
 _FILES: Final = 65_536
+_GONE: Final = 499  # what logs call a client that closed its connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,4 +187,9 @@ async def _strict(request: web.Request, handler: Handler) -> web.StreamResponse:
     coding = request.headers.get("Transfer-Encoding")
     if coding is not None and (coding.lower() != "chunked" or request.version < HttpVersion11):
         raise web.HTTPNotImplemented(text="a body comes with its length or in chunks, not otherwise encoded")
-    return await handler(request)
+    try:
+        return await handler(request)
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response(status=_GONE)  # who asked is not there any more: no error of this program
