@@ -6,6 +6,7 @@ import binascii
 import msgspec
 
 from tidewaiter.broker.messages import Credentials
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 ECR = "ecr"
@@ -40,10 +41,10 @@ def decode(value: str) -> Credentials:
             raise ValueError  # noqa: TRY301 - too long is one more way to be no credentials
         credentials = _decoder.decode(base64.b64decode(value, validate=True))
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise BrokerError("the credentials are not base64 of JSON with a `type`", code="malformed") from None
+        raise BrokerError("the credentials are not base64 of JSON with a `type`", code=Code.MALFORMED) from None
     if credentials.type not in TYPES:
         advice = f"Known are {', '.join(TYPES)}."
-        raise BrokerError("the credentials are for an unknown type of registry", advice=advice, code="malformed")
+        raise BrokerError("the credentials are for an unknown type of registry", advice=advice, code=Code.MALFORMED)
     return credentials
 
 

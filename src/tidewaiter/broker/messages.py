@@ -52,6 +52,19 @@ RESULT_TYPE = "application/vnd.tidewaiter.result"
 RESULT_PATH = "/v2/import/result"
 DONE_PATH = "/v2/import/done"
 
+RESULT_PATHS = tuple(
+    prefix + path
+    for path in (RESULT_PATH, "/v1/recurring-tests/dependencies", "/rest/scan/result")
+    for prefix in ("", "/api")
+)
+"""Where agents may deliver results, those of the reference too."""
+
+DONE_PATHS = (DONE_PATH, f"/api{DONE_PATH}")
+"""Where they may tell that no job is left."""
+
+DIGESTS_MOST = 50
+"""Manifests that an agent is asked for together."""
+
 
 class Extra(msgspec.Struct, frozen=True, rename="camel"):
     """What ECR needs beside the role. `regions` are all that are to be looked at; `region` alone is one of them."""
@@ -145,6 +158,12 @@ class DocumentLine(msgspec.Struct, frozen=True, tag="document"):
     absent: bool = False
 
 
+class StateIdentifier(msgspec.Struct, frozen=True):
+    """What identifies an image now: its manifest's digest."""
+
+    identifier: str
+
+
 class End(msgspec.Struct, frozen=True, tag="end"):
     """There are no more lines."""
 
@@ -185,6 +204,20 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
 Line = (
     Hello | AtRegistry | LostPlace | PassedPlace | RepositoryLine | TagLine | ImageLine | DocumentLine | End | Trouble
 )
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What went wrong, and what to do about it."""
+
+    code: str = ""
+    message: str = ""
+    advice: str = ""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What server and client say where there is no answer of the agent's."""
+
+    error: Words
 
 
 class Probe(msgspec.Struct, frozen=True, omit_defaults=True):

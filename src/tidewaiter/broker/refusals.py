@@ -1,22 +1,18 @@
 """Errors as whoever asked over HTTP is told them: a status, a code, words."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
 from tidewaiter.broker.headers import Headers
-from tidewaiter.broker.messages import ERROR
+from tidewaiter.broker.messages import ERROR, Refusal, Words
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
-ABSENT: Final = "absent"
-"""The code of what is no error of the relay: there is no such path or result."""
-
 _STATUS: Mapping[str, int] = {
-    ABSENT: 404,
+    Code.NOT_FOUND: 404,
     Code.UNAUTHORIZED: 401,
     Code.UNKNOWN_CONNECTION: 404,
     Code.REFUSED: 403,
@@ -32,32 +28,22 @@ _STATUS: Mapping[str, int] = {
 _RETRY_AFTER = {429: "10", 503: "5"}  # seconds
 
 
-class _Words(msgspec.Struct):
-    code: str = ""
-    message: str = ""
-    advice: str = ""
-
-
-class _Body(msgspec.Struct):
-    error: _Words
-
-
 def status_of(error: BrokerError) -> int:
     """The status of an answer that says so."""
     return _STATUS.get(error.code, 500)
 
 
 def spelled(error: BrokerError) -> tuple[int, Headers, bytes]:
-    """The answer: `{"error": {"code", "message", "advice"}}`, and the code in a header too."""
+    """The answer: a `Refusal`, and its code in a header too."""
     status = status_of(error)
     headers = [("content-type", "application/json")]
-    if error.code != ABSENT:
+    if error.code != Code.NOT_FOUND:  # it is no error of the relay
         headers.append((ERROR, error.code))
     if status in _RETRY_AFTER:
         headers.append(("retry-after", _RETRY_AFTER[status]))
     if status == 401:  # noqa: PLR2004 - https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
         headers.append(("www-authenticate", "Bearer"))
-    body = msgspec.json.encode(_Body(_Words(error.code, error.what, error.advice)))
+    body = msgspec.json.encode(Refusal(Words(error.code, error.what, error.advice)))
     return status, tuple(headers), body
 
 
@@ -70,7 +56,7 @@ def response_of(error: BrokerError, more: Headers = ()) -> web.Response:
 def read(body: bytes, code: str) -> BrokerError:
     """The error that an answer of another server spells."""
     try:
-        words = msgspec.json.decode(body, type=_Body).error
+        words = msgspec.json.decode(body, type=Refusal).error
     except msgspec.MsgspecError:
-        words = _Words(message="the other server gave no reason")
+        words = Words(message="the other server gave no reason")
     return BrokerError(words.message, advice=words.advice, retry=True, code=code)

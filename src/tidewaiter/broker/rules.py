@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from tidewaiter.broker.conditions import Condition, Part, hold
 from tidewaiter.broker.login import Login
+from tidewaiter.broker.messages import DONE_PATHS, RESULT_PATHS
 from tidewaiter.broker.paths import IN_SEGMENT, Target
 from tidewaiter.broker.patterns import Pattern, Token, Wild
 from tidewaiter.broker.variables import filled
@@ -136,11 +137,7 @@ def _tokens(piece: str) -> Iterable[Token]:
 _AGENT: Final = "${CR_AGENT_URL}"
 
 DEFAULT_RULES: Final = Rules(
-    public=RuleList(
-        Rule(method="POST", path=prefix + path)
-        for path in ("/v2/import/result", "/v2/import/done", "/v1/recurring-tests/dependencies", "/rest/scan/result")
-        for prefix in ("", "/api")
-    ),
+    public=RuleList(Rule(method="POST", path=path) for path in (*RESULT_PATHS, *DONE_PATHS)),
     private=RuleList(
         Rule(method=method, path=path, origin=_AGENT)
         for method, path in (

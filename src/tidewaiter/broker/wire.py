@@ -45,7 +45,7 @@ _LAST = 1
 
 
 class Code(StrEnum):
-    """Why a brokered request did not come to its answer: the codes of `BrokerError`."""
+    """Why a brokered request did not come to its answer: the codes of `BrokerError`. NOT_FOUND is an answer."""
 
     UNAUTHORIZED = "unauthorized"
     UNKNOWN_CONNECTION = "unknown-connection"
@@ -59,6 +59,7 @@ class Code(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+    NOT_FOUND = "not-found"
 
 
 _CODES = frozenset(Code)

@@ -96,7 +96,7 @@ def test_a_result_that_is_not_there_is_no_error_of_the_relay(store: Store) -> No
         async with scene(store) as here, here.platform.get("/results/shop/job-1") as answer:
             assert answer.status == 404
             assert ERROR not in answer.headers
-            assert (await answer.json())["error"]["code"] == "absent"
+            assert (await answer.json())["error"]["code"] == "not-found"
 
     asyncio.run(main())
 

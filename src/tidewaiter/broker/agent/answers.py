@@ -8,27 +8,20 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
+from tidewaiter.broker import refusals
 from tidewaiter.broker.agent.desks import Conveyor, Lines
 from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
 from tidewaiter.broker.agent.redaction import Redact, redacted
 from tidewaiter.broker.messages import LINES, End, Line, Trouble
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, CloudDeniedError, CloudError, LimitError, TidewaiterError, UsageError
 
 JSON = "application/json"
 LARGEST_DOCUMENT = 32 << 20
 """Bytes of a list in one document; a longer one has to be asked for as lines."""
 
-_STATUS_OF_BROKER = {
-    "malformed": 400,
-    "unauthorized": 401,
-    "refused": 403,
-    "not-found": 404,
-    "too-large": 413,
-    "busy": 429,
-    "deadline": 504,
-}
 _ABSENT = frozenset(
-    {"ImageNotFound", "ImageNotFoundException", "RepositoryNotFoundException", "RegistryNotFoundException", "not-found"}
+    {"ImageNotFound", "ImageNotFoundException", "RepositoryNotFoundException", "RegistryNotFoundException"}
 )
 _RETRY_AFTER = "1"
 _LAST_WORDS = 5.0  # seconds to send the last line in, to who may have stopped reading
@@ -52,7 +45,7 @@ def status_of(error: TidewaiterError) -> int:
     """The status that an error goes with: 4xx where asking again the same way is of no use."""
     match error:
         case BrokerError():
-            return _STATUS_OF_BROKER.get(error.code, 502)
+            return refusals.status_of(error)
         case UsageError():
             return 400
         case LimitError():
@@ -138,7 +131,7 @@ def _listed(lines: Callable[[], Iterator[Line]], name: str, item: Callable[[Line
         size += len(items[-1]) + 1
         if size > LARGEST_DOCUMENT:
             advice = f"Ask for lines of JSON instead: Accept: {LINES}."
-            raise BrokerError("the list is too long for one document", advice=advice, code="too-large")
+            raise BrokerError("the list is too long for one document", advice=advice, code=Code.TOO_LARGE)
     return b'{"%s":[%s]}' % (name.encode(), b",".join(items))
 
 

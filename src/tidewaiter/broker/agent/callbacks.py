@@ -4,6 +4,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tidewaiter.broker.tls import is_loopback
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 
@@ -14,13 +15,15 @@ def check_callback(callback: str, *, proven: bool, configured: str) -> None:
     """
     if not callback:
         advice = "Start the agent with --callback, the URL of the broker client's port."
-        raise BrokerError("the request does not say where its result goes", advice=advice, code="malformed")
+        raise BrokerError("the request does not say where its result goes", advice=advice, code=Code.MALFORMED)
     host = _host(callback)
     if not host:
-        raise BrokerError("the callback is no URL of http or https", code="malformed")
+        raise BrokerError("the callback is no URL of http or https", code=Code.MALFORMED)
     if not proven and callback != configured and not is_loopback(host):
         advice = "Give agent and client a secret, or start the agent with --callback."
-        raise BrokerError("results go to this machine only, as nobody proves who asks", advice=advice, code="refused")
+        raise BrokerError(
+            "results go to this machine only, as nobody proves who asks", advice=advice, code=Code.REFUSED
+        )
 
 
 @lru_cache(maxsize=1024)

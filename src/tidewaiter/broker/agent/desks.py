@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from typing import TypeVar
 
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 from tidewaiter.fleet.desk import Desk
 
@@ -141,4 +142,4 @@ def _fail(future: "asyncio.Future[_T]", error: BaseException) -> None:
 
 def _demand(accepted: bool) -> None:  # noqa: FBT001 - the desk's answer
     if not accepted:
-        raise BrokerError("the agent is about to end", advice="Ask again.", retry=True, code="busy")
+        raise BrokerError("the agent is about to end", advice="Ask again.", retry=True, code=Code.BUSY)

@@ -15,6 +15,7 @@ from tidewaiter.broker.messages import CONNECTION, Trouble
 from tidewaiter.broker.names import shown
 from tidewaiter.broker.paths import Target, canonical
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, TidewaiterError
 
 DESCRIPTION = "/openapi.json"
@@ -85,7 +86,7 @@ class Front:
         most = self._reception.settings.requests
         if self._under_way > most:
             what = f"the agent answers {most} requests already"
-            raise BrokerError(what, advice="Ask again later.", retry=True, code="busy")
+            raise BrokerError(what, advice="Ask again later.", retry=True, code=Code.BUSY)
 
     async def _let_in(self, request: web.Request, target: Target, found: _Found) -> bool:
         """Whether who asks has shown to know the secret.
@@ -105,7 +106,7 @@ def _found(method: str, target: Target) -> _Found:
     """Which route it is, and what stands at its end; an answer where there is none."""
     matching = [(route, rest) for route in ROUTES if (rest := route.match(target.segments)) is not None]
     if not matching:
-        return document(Trouble(what=f"there is no {target.path}", code="not-found"), status=404)
+        return document(Trouble(what=f"there is no {target.path}", code=Code.NOT_FOUND), status=404)
     for route, rest in matching:
         if route.method == method:
             return route, rest

@@ -11,15 +11,21 @@ from aiohttp import web
 from tidewaiter.aws.registries import RegistryApi
 from tidewaiter.broker.agent.answers import document, many
 from tidewaiter.broker.agent.reception import Asked, Reception
-from tidewaiter.broker.messages import DocumentLine, ImageLine, Line, RepositoryLine, TagLine
+from tidewaiter.broker.messages import (
+    DIGESTS_MOST,
+    DocumentLine,
+    ImageLine,
+    Line,
+    RepositoryLine,
+    StateIdentifier,
+    TagLine,
+)
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, CloudError
 from tidewaiter.fleet.documents import Document, documents
 from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import Repository
 from tidewaiter.model.image import Descriptor, Digest
-
-MOST_DIGESTS = 50
-"""Manifests that one request may ask for."""
 
 _MOST_IN_PAGE = 1000
 _KEPT_ANNOTATIONS = "vnd.docker.reference."
@@ -30,12 +36,6 @@ class Page(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     next: str
-
-
-class State(msgspec.Struct, frozen=True):
-    """What identifies an image now: its manifest's digest."""
-
-    identifier: str
 
 
 async def repositories(reception: Reception, asked: Asked) -> web.StreamResponse:
@@ -59,8 +59,8 @@ async def images(reception: Reception, asked: Asked) -> web.StreamResponse:
 async def metadata(reception: Reception, asked: Asked) -> web.StreamResponse:
     """What manifests of a repository are."""
     digests = tuple(dict.fromkeys(map(digest_of, asked.target.values("digest"))))
-    if not 0 < len(digests) <= MOST_DIGESTS:
-        raise BrokerError(f"between 1 and {MOST_DIGESTS} digests can be asked for, by digest=…", code="malformed")
+    if not 0 < len(digests) <= DIGESTS_MOST:
+        raise BrokerError(f"between 1 and {DIGESTS_MOST} digests can be asked for, by digest=…", code=Code.MALFORMED)
     limits = reception.settings.limits
     lines = _from_registry(reception, asked, partial(_documents, asked.rest, digests, limits))
     return await many(reception, asked, lines, name="documents", item=lambda line: line)
@@ -85,7 +85,7 @@ async def state(reception: Reception, asked: Asked) -> web.StreamResponse:
     """What identifies an image now: the digest of its manifest. It has changed where that is another one."""
     repository, tag, digest = asked.value("repository"), asked.value("tag"), asked.value("digest")
     if not repository or bool(tag) == bool(digest):
-        raise BrokerError("it takes repository=… and either tag=… or digest=…", code="malformed")
+        raise BrokerError("it takes repository=… and either tag=… or digest=…", code=Code.MALFORMED)
     entrance = reception.enter(asked)
     wanted = digest_of(digest) if digest else None
 
@@ -94,7 +94,7 @@ async def state(reception: Reception, asked: Asked) -> web.StreamResponse:
         return api.resolve(repository, tag) if wanted is None else _listed(api, repository, wanted)
 
     found = await reception.ask(asked, identify)
-    return document(State(identifier=str(found)))
+    return document(StateIdentifier(identifier=str(found)))
 
 
 def digest_of(text: str) -> Digest:
@@ -102,7 +102,7 @@ def digest_of(text: str) -> Digest:
     try:
         return Digest.parse(text)
     except ValueError as error:
-        raise BrokerError(str(error), code="malformed") from None
+        raise BrokerError(str(error), code=Code.MALFORMED) from None
 
 
 def _from_registry(
@@ -159,5 +159,5 @@ def _listed(api: RegistryApi, repository: str, digest: Digest) -> Digest:
 def _size(asked: Asked) -> int:
     text = asked.value("size", default="100")
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= _MOST_IN_PAGE:
-        raise BrokerError(f"size is a number from 1 to {_MOST_IN_PAGE}", code="malformed")
+        raise BrokerError(f"size is a number from 1 to {_MOST_IN_PAGE}", code=Code.MALFORMED)
     return int(text)

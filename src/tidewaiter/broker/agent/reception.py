@@ -20,6 +20,7 @@ from tidewaiter.broker.deadlines import deadline_of
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, IDEMPOTENCY, AgentInfo, Job
 from tidewaiter.broker.names import CONNECTION_NAME
 from tidewaiter.broker.paths import Target
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 _T = TypeVar("_T")
@@ -73,7 +74,7 @@ class Asked:
         """The value of a parameter. Raises BrokerError for one that comes twice: nobody knows which one counts."""
         values = self.target.values(name)
         if len(values) > 1:
-            raise BrokerError(f"the parameter {name} is given more than once", code="malformed")
+            raise BrokerError(f"the parameter {name} is given more than once", code=Code.MALFORMED)
         return values[0] if values else default
 
 
@@ -93,10 +94,10 @@ class Reception:
         """What is asked. Raises BrokerError for headers that nobody can mean."""
         for name in _ONCE:
             if len(request.headers.getall(name, ())) > 1:
-                raise BrokerError(f"the header {name} is given more than once", code="malformed")
+                raise BrokerError(f"the header {name} is given more than once", code=Code.MALFORMED)
         connection = request.headers.get(CONNECTION, "")
         if connection and not CONNECTION_NAME.fullmatch(connection):
-            raise BrokerError(f"the header {CONNECTION} names no connection", code="malformed")
+            raise BrokerError(f"the header {CONNECTION} names no connection", code=Code.MALFORMED)
         seconds = deadline_of(request.headers, default=_DEADLINE)
         return Asked(
             request=request,
@@ -119,7 +120,7 @@ class Reception:
         entrance = self.entrance_of(asked)
         if entrance is None:
             advice = f"The broker client fills them into the header {CREDENTIALS}, where the platform asks for it."
-            raise BrokerError("the request carries no credentials", advice=advice, code="malformed")
+            raise BrokerError("the request carries no credentials", advice=advice, code=Code.MALFORMED)
         return entrance
 
     def entrance_of(self, asked: Asked) -> Entrance | None:
@@ -142,4 +143,4 @@ class Reception:
 
 def deadline_over() -> BrokerError:
     """The time for a request is over."""
-    return BrokerError("it took longer than the request may take", advice="Ask again.", retry=True, code="deadline")
+    return BrokerError("it took longer than the request may take", advice="Ask again.", retry=True, code=Code.DEADLINE)

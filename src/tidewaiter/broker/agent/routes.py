@@ -96,7 +96,7 @@ ROUTES: tuple[Route, ...] = (
         method="GET",
         path="/get-state-identifier",
         answer=lists.state,
-        gives=(lists.State,),
+        gives=(told.StateIdentifier,),
         parameters=(
             Parameter(name="repository", says="The repository's name.", required=True),
             Parameter(name="tag", says="A tag of the image."),
@@ -143,7 +143,7 @@ ROUTES: tuple[Route, ...] = (
         parameters=(
             Parameter(
                 name="digest",
-                says=f"A manifest's digest; repeatable, at most {lists.MOST_DIGESTS}.",
+                says=f"A manifest's digest; repeatable, at most {told.DIGESTS_MOST}.",
                 required=True,
                 repeated=True,
             ),

@@ -13,6 +13,7 @@ from tidewaiter.broker.agent.lists import digest_of
 from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
 from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
 from tidewaiter.broker.names import JOB_NAME
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 
@@ -41,7 +42,7 @@ async def cancel(reception: Reception, asked: Asked) -> web.StreamResponse:
 def _known(job: Job | None) -> Job:
     if job is None:
         advice = "It was never taken, or is over long ago: post the scan again."
-        raise BrokerError("the connection has no such job", advice=advice, code="not-found")
+        raise BrokerError("the connection has no such job", advice=advice, code=Code.NOT_FOUND)
     return job
 
 
@@ -54,12 +55,12 @@ async def _image(asked: Asked) -> ScanRequest:
     except TimeoutError:
         raise deadline_over() from None
     except web.HTTPRequestEntityTooLarge:
-        raise BrokerError("the body is too large for a scan request", code="too-large") from None
+        raise BrokerError("the body is too large for a scan request", code=Code.TOO_LARGE) from None
     except msgspec.MsgspecError as error:
-        raise BrokerError(f"the body is no scan request: {error}", code="malformed") from None
+        raise BrokerError(f"the body is no scan request: {error}", code=Code.MALFORMED) from None
     digest_of(str(image.digest))
     if not image.registry or not image.repository:
-        raise BrokerError("the body is no scan request: it names no registry or repository", code="malformed")
+        raise BrokerError("the body is no scan request: it names no registry or repository", code=Code.MALFORMED)
     return image
 
 
@@ -68,5 +69,5 @@ def _key(asked: Asked) -> str:
     key = asked.request.headers.get(IDEMPOTENCY, "") or uuid.uuid4().hex
     if not JOB_NAME.fullmatch(key):
         advice = "It has at most 200 letters, digits and `._~:-`, a letter or digit first."
-        raise BrokerError(f"the header {IDEMPOTENCY} cannot name a job", advice=advice, code="malformed")
+        raise BrokerError(f"the header {IDEMPOTENCY} cannot name a job", advice=advice, code=Code.MALFORMED)
     return key

@@ -12,6 +12,7 @@ from tidewaiter.broker.client.origin import Origin, Outgoing, read
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.messages import CONNECTION, CREDENTIALS, DEADLINE, Probe, SystemCheck
 from tidewaiter.broker.tunnel import Reply
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 _T = TypeVar("_T")
@@ -135,7 +136,7 @@ class Health:
             async with asyncio.timeout(within):
                 return await self._agent.carry(Outgoing("GET", path, headers))
         except TimeoutError:
-            raise BrokerError(f"the agent did not answer within {within:.0f} seconds", code="deadline") from None
+            raise BrokerError(f"the agent did not answer within {within:.0f} seconds", code=Code.DEADLINE) from None
 
 
 class _Shared(Generic[_T]):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from tidewaiter.broker.messages import CREDENTIALS, IDEMPOTENCY, JOB, PLACEHOLDER, SUBSTITUTE
+from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 _SAID_BACK = frozenset({IDEMPOTENCY, JOB})
@@ -21,12 +22,12 @@ def substitute(headers: dict[str, str], variables: Mapping[str, str]) -> None:
     """
     named = {name.strip().lower() for name in headers.pop(SUBSTITUTE, "").split(",")}
     if repeated := named & _SAID_BACK:
-        raise BrokerError(f"the header {min(repeated)} is repeated in answers: nothing is filled in", code="refused")
+        raise BrokerError(f"the header {min(repeated)} is repeated in answers: nothing is filled in", code=Code.REFUSED)
     if CREDENTIALS in headers and (headers[CREDENTIALS] != PLACEHOLDER or CREDENTIALS not in named):
         raise BrokerError(
             "the request brings credentials of its own",
             advice=f"Send {CREDENTIALS}: {PLACEHOLDER} and name that header in {SUBSTITUTE}.",
-            code="refused",
+            code=Code.REFUSED,
         )
     for name in named & headers.keys():
         headers[name] = _filled(headers[name], variables)
@@ -42,6 +43,6 @@ def _variable(name: str, variables: Mapping[str, str]) -> str:
         raise BrokerError(
             f"the request asks for ${{{name[:64]}}}, which the connection does not declare",
             advice=f"It declares {known}.",
-            code="refused",
+            code=Code.REFUSED,
         )
     return variables[name]

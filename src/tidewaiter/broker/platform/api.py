@@ -23,8 +23,11 @@ from tidewaiter.broker.messages import (
     SUBSTITUTE,
     Arrived,
     Job,
+    Refusal,
     ScanRequest,
+    StateIdentifier,
     Trouble,
+    Words,
 )
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, RegistryError, UsageError
@@ -44,24 +47,6 @@ _ADVICE = {
     Code.NOT_CONNECTED: "Start the broker client that holds this connection.",
     Code.REVOKED: "Create it anew, and give the broker client the new token.",
 }
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    code: str = ""
-    message: str = ""
-    advice: str = ""
-
-
-class _Refusal(msgspec.Struct, frozen=True):
-    """What the server and the client say instead of an agent's answer."""
-
-    error: _Failure
-
-
-class _State(msgspec.Struct, frozen=True):
-    """What identifies an image."""
-
-    identifier: str
 
 
 class Answer:
@@ -155,7 +140,7 @@ class BrokerApi:
         asked = [("repository", repository), ("tag", tag), ("registry", host)]
         with self.asked(connection, "/get-state-identifier", asked, deadline=_SHORT) as answer:
             answer.check()
-            told = _read(answer, _State, connection).identifier
+            told = _read(answer, StateIdentifier, connection).identifier
         try:
             return Digest.parse(told)
         except ValueError as error:
@@ -250,9 +235,9 @@ def _check(answer: Answer, response: urllib3.BaseHTTPResponse, where: str) -> No
 
 def _refuse(code: str, answer: Answer, where: str) -> NoReturn:
     try:
-        told = msgspec.json.decode(answer.read(_BODY_MOST), type=_Refusal).error
+        told = msgspec.json.decode(answer.read(_BODY_MOST), type=Refusal).error
     except (msgspec.MsgspecError, BrokerError):
-        told = _Failure(message=f"the broker server answers {answer.status}, {code}")
+        told = Words(message=f"the broker server answers {answer.status}, {code}")
     known = next((each for each in Code if each == code), Code.FAILED)
     advice = _ADVICE.get(known) or told.advice
     passing = known in _PASSING or answer.status == HTTPStatus.SERVICE_UNAVAILABLE

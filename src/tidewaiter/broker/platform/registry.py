@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
-from tidewaiter.broker.messages import DocumentLine, ImageLine, Line, RepositoryLine
+from tidewaiter.broker.messages import DIGESTS_MOST, DocumentLine, ImageLine, Line, RepositoryLine
 from tidewaiter.broker.platform.api import BrokerApi
 from tidewaiter.broker.platform.lines import lines, only
 from tidewaiter.broker.platform.reach import Reach, as_cloud_error
@@ -15,8 +15,6 @@ from tidewaiter.model.image import Digest
 _T = TypeVar("_T", bound=Line)
 _LISTING = 1800.0  # seconds for all of a listing
 _DOCUMENTS = 300.0
-_AT_ONCE = 50
-"""Manifests that an agent is asked for together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class RelayedRegistry:
 
     def documents(self, repository: str, digests: Sequence[Digest]) -> Iterator[DocumentLine]:
         """What these manifests are, any number of them. Raises CloudError."""
-        for at in range(0, len(digests), _AT_ONCE):
-            asked = [("digest", str(digest)) for digest in digests[at : at + _AT_ONCE]]
+        for at in range(0, len(digests), DIGESTS_MOST):
+            asked = [("digest", str(digest)) for digest in digests[at : at + DIGESTS_MOST]]
             yield from self._listed(f"/image-metadata/{repository}", asked, DocumentLine, within=_DOCUMENTS)
 
     def resolve(self, repository: str, tag: str) -> Digest:

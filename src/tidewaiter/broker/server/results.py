@@ -12,7 +12,6 @@ from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CONTENT_DIGEST, JOB, RESULT_TYPE, Arrived
 from tidewaiter.broker.passing import cut
 from tidewaiter.broker.paths import Target
-from tidewaiter.broker.refusals import ABSENT
 from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.settings import Ceilings
@@ -46,7 +45,7 @@ class Results:
                 return await self._send(request, connection, job)
             case "DELETE", (connection, job):
                 return await self._acknowledge(connection, job)
-        raise BrokerError("there is no such path", advice=_PATHS, code=ABSENT)
+        raise BrokerError("there is no such path", advice=_PATHS, code=Code.NOT_FOUND)
 
     def _wait(self, target: Target) -> float:
         """The seconds that the asker would wait for a result. Raises BrokerError (malformed)."""
@@ -79,7 +78,7 @@ class Results:
         row = await self._desk.ask(Exchange.delivery, connection, job)
         if row is None:
             await self._check(connection)
-            raise BrokerError(f"no result of the job {job!r} waits", code=ABSENT)
+            raise BrokerError(f"no result of the job {job!r} waits", code=Code.NOT_FOUND)
         headers = {
             "Content-Type": RESULT_TYPE,
             "Content-Length": str(row.size),
