@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from tidewaiter.broker import wire
 from tidewaiter.broker.outbox import Outbox
-from tidewaiter.broker.streams import Body, Sending, close
+from tidewaiter.broker.streams import Body, Sending, close, gathered
 from tidewaiter.broker.wire import CHUNK, Code, Request
 from tidewaiter.errors import BrokerError
 
@@ -48,14 +48,11 @@ class Answer:
 
     async def read(self, most: int) -> bytes:
         """All of the body. Raises BrokerError (too-large) beyond `most` bytes, or where it broke off."""
-        chunks, size = [], 0
-        async for chunk in self._body:
-            size += len(chunk)
-            if size > most:
-                await self.close()
-                raise BrokerError(f"the answer has more than {most} bytes", code=Code.TOO_LARGE)
-            chunks.append(chunk)
-        return b"".join(chunks)
+        try:
+            return await gathered(self._body, most, of="the answer")
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Ends the request where it is not over; the other side's handler is cancelled. May be called twice."""

@@ -183,6 +183,17 @@ class Sending:
         await self._waiter
 
 
+async def gathered(body: AsyncIterator[bytes], most: int, *, of: str = "the body") -> bytes:
+    """All of a body. Raises BrokerError (too-large), in which it is called `of`, for more than `most` bytes."""
+    chunks, size = [], 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > most:
+            raise BrokerError(f"{of} has more than {most} bytes", code=Code.TOO_LARGE)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
 async def close(body: object) -> None:
     """Closes a body where it can be closed: a generator's `finally` runs now, not some time."""
     if (aclose := getattr(body, "aclose", None)) is not None:

@@ -25,6 +25,7 @@ from tidewaiter.broker.messages import (
     RESULT_PATH,
     RESULT_TYPE,
 )
+from tidewaiter.broker.sessions import new_session
 from tidewaiter.broker.signing import SIGNATURE, Seal
 from tidewaiter.errors import BrokerError
 
@@ -33,6 +34,7 @@ _LONGEST = 3600.0  # seconds
 _SLOWEST = 64 << 10  # bytes a second
 _PATIENCE = 60.0  # seconds
 _CONNECTING = 10.0  # seconds
+_AT_ONCE = 16  # callbacks to one client, whatever the number of its connections
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _FINAL = frozenset(
@@ -95,8 +97,7 @@ class HttpPost:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._tls or True, limit=0, limit_per_host=16)
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        self._session = new_session(self._tls, per_host=_AT_ONCE)
         return self
 
     async def __aexit__(

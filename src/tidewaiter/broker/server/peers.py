@@ -17,7 +17,9 @@ from tidewaiter.broker.messages import DEADLINE, ERROR
 from tidewaiter.broker.refusals import read
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.settings import ServerSettings
+from tidewaiter.broker.sessions import new_session
 from tidewaiter.broker.signing import LONGEST_BUFFERED, PROOF, SIGNATURE, Party, Proven, Seal, Signed
+from tidewaiter.broker.streams import gathered
 from tidewaiter.broker.tls import client_context
 from tidewaiter.broker.wire import CHUNK, Code, Request
 from tidewaiter.errors import BrokerError
@@ -28,8 +30,8 @@ PEER: Final = "peer"
 
 _CONNECTING = 5.0  # seconds
 _ERROR_MOST = 64 << 10
+_PASSED_ON = "the body of a request that another server passes on"
 _PASSING = frozenset({Code.LOST, Code.BUSY, Code.NOT_CONNECTED})
-_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class PeerAnswer:
@@ -64,14 +66,8 @@ class Peers:
         self._own = settings.advertise
         self._server = server
         self._dead = timedelta(seconds=settings.beat.dead)
-        tls = client_context(authority=settings.authorities) if settings.authorities else True
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECTING),
-            auto_decompress=False,
-            skip_auto_headers=_NOT_ADDED,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        tls = client_context(authority=settings.authorities) if settings.authorities else None
+        self._session = new_session(tls, connecting=_CONNECTING)
 
     async def close(self) -> None:
         """Lets go of all connections."""
@@ -86,7 +82,8 @@ class Peers:
 
     async def ask(self, peer: str, request: Request, body: bytes | AsyncIterator[bytes]) -> PeerAnswer:
         """The answer of the server there. Raises BrokerError: lost, not-connected, busy, too-large, unauthorized."""
-        content = await _gathered(body)
+        # what is signed has to be there before it is sent
+        content = body if isinstance(body, bytes) else await gathered(body, LONGEST_BUFFERED, of=_PASSED_ON)
         target = f"/{PEER}/{request.connection}{request.target}"
         headers = CIMultiDict(request.headers)
         headers[DEADLINE] = f"{request.deadline:.3f}"
@@ -131,19 +128,6 @@ class Peers:
             )
             advice = "Start them with the same API keys, and set their clocks by NTP"
             raise BrokerError(what, advice=advice, code=Code.FAILED) from error
-
-
-async def _gathered(body: bytes | AsyncIterator[bytes]) -> bytes:
-    """A signed request has all of its body before it begins. Raises BrokerError (too-large)."""
-    if isinstance(body, bytes):
-        return body
-    content = bytearray()
-    async for chunk in body:
-        content += chunk
-        if len(content) > LONGEST_BUFFERED:
-            what = f"a request that another server passes on has at most {LONGEST_BUFFERED} bytes"
-            raise BrokerError(what, code=Code.TOO_LARGE)
-    return bytes(content)
 
 
 async def _raise_refusal(response: aiohttp.ClientResponse) -> None:
