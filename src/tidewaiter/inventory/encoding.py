@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 import msgspec
 import zstandard
 
-from tidewaiter.errors import MalformedError
+from tidewaiter.errors import LimitError, MalformedError
 from tidewaiter.model.gap import Gap
 from tidewaiter.model.image import ImageIdentity, Layer
 from tidewaiter.model.package import Distro, Inventory, LayerInventory, Location, Package, SourcePackage
@@ -21,6 +21,7 @@ _VERSION = 1
 _PLAIN, _ESCAPED = bytes((_VERSION, 0)), bytes((_VERSION, 1))
 _LEVEL = 3
 _ENCODER = msgspec.msgpack.Encoder()
+_SHORT_ARRAYS = range(0x90, 0xA0)
 _ADVICE = "It is damaged, or of another version of tidewaiter: scan the image again."
 
 _Number = Annotated[int, msgspec.Meta(ge=0)]
@@ -100,13 +101,57 @@ def encode_inventory(inventory: Inventory) -> bytes:
     )
 
 
-def decode_inventory(content: bytes) -> Inventory:
-    """What `encode_inventory` spelled. Raises MalformedError for anything else."""
-    spelled = _unpack(content, _Spelled, "stored inventory")
+def decode_inventory(content: bytes, *, most: int | None = None) -> Inventory:
+    """What `encode_inventory` spelled. Raises MalformedError for anything else.
+
+    One of a stranger may say much in few bytes: with `most`, LimitError is raised for one that lists more packages,
+    layers or gaps than that, before any of them is made.
+    """
+    spelled = _unpack(content, _Spelled, "stored inventory", most=most)
     try:
         return _inventory(spelled)
     except (ValueError, IndexError) as error:
         raise MalformedError(f"it cannot be read: {error}", where="stored inventory", advice=_ADVICE) from None
+
+
+class _Outline(msgspec.Struct, array_like=True):
+    """The lists of `_Spelled`, unread."""
+
+    image: msgspec.Raw
+    created: msgspec.Raw
+    layers: msgspec.Raw
+    own_layers: msgspec.Raw
+    found_distros: msgspec.Raw
+    distro: msgspec.Raw
+    distros: msgspec.Raw
+    packages: msgspec.Raw
+    gaps: msgspec.Raw
+    extractors: msgspec.Raw
+
+
+def _check_counts(spelled: bytes, most: int) -> None:
+    outline = msgspec.msgpack.decode(spelled, type=_Outline)
+    for name in _Outline.__struct_fields__:
+        if (count := _count(getattr(outline, name))) > most:
+            what = f"it lists {count} {name.replace('_', ' ')}, more than {most}"
+            raise LimitError(what, limit="result_rows", where="stored inventory")
+
+
+def _count(raw: msgspec.Raw) -> int:
+    """The members of an array, by its head; 0 for what is none.
+
+    https://github.com/msgpack/msgpack/blob/master/spec.md#array-format-family
+    """
+    head = bytes(memoryview(raw)[:5])
+    match head[0]:
+        case 0xDC:
+            return int.from_bytes(head[1:3])
+        case 0xDD:
+            return int.from_bytes(head[1:5])
+        case short if short in _SHORT_ARRAYS:
+            return short - _SHORT_ARRAYS.start
+        case _:
+            return 0
 
 
 class _Table(Generic[_T]):
@@ -207,16 +252,18 @@ def _pack(value: LayerInventory | _Spelled) -> bytes:
     return form + zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(spelled)
 
 
-def _unpack(content: bytes, kind: type[_T], where: str) -> _T:
+def _unpack(content: bytes, kind: type[_T], where: str, *, most: int | None = None) -> _T:
     form = bytes(content[:2])
     if form not in (_PLAIN, _ESCAPED):
         raise MalformedError("it is not of this version", where=where, advice=_ADVICE)
     try:
         spelled = zstandard.ZstdDecompressor().decompress(memoryview(content)[2:])
+        if most is not None:
+            _check_counts(spelled, most)
         if form == _PLAIN:
             return msgspec.msgpack.decode(spelled, type=kind)
         return msgspec.convert(_unescaped(msgspec.msgpack.decode(spelled)), kind, builtin_types=(bytes,))
-    except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, MemoryError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, MemoryError, RecursionError) as error:
         raise MalformedError(f"it cannot be read: {error}", where=where, advice=_ADVICE) from None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from struct import pack
 
 import msgspec
 import pytest
@@ -36,6 +37,17 @@ def bomb(size: int) -> bytes:
     """Few bytes that promise to unpack to many."""
     packer = zstandard.ZstdCompressor().compressobj(size=size)
     return PACKED[:2] + packer.compress(b"x") + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+
+def listing(at: int, member: bytes, count: int = 500_001) -> bytes:
+    """An inventory whose list at this place has so many members."""
+    lists = [msgspec.msgpack.encode(each) for each in msgspec.msgpack.decode(unpacked(PACKED))]
+    lists[at] = b"\xdd" + pack(">I", count) + member * count
+    return PACKED[:2] + zstandard.compress(b"\x9a" + b"".join(lists))
+
+
+def unpacked(packed: bytes) -> bytes:
+    return zstandard.decompress(packed[2:])
 
 
 def unpromised() -> bytes:
@@ -78,7 +90,13 @@ def test_a_failure_has_none() -> None:
         (body(PACKED[:-8] + bytes(8)), MalformedError, "read"),
         (body(b"\x63\x00" + PACKED[2:]), MalformedError, "version"),
         (body(STRANGE), MalformedError, "that of"),
-        (body(bomb((512 << 20) + 1)), LimitError, "unpacks to more"),
+        (body(bomb((128 << 20) + 1)), LimitError, "unpacks to more"),
+        (body(b"\x01\x01" + bomb((32 << 20) + 1)[2:]), LimitError, "unpacks to more"),
+        (body(listing(7, b"\x9e" + b"\xa0" * 13 + b"\xa0")), LimitError, "500001 packages"),
+        (body(listing(8, b"\x94\xa0\xa0\xa0\xa0")), LimitError, "500001 gaps"),
+        (body(listing(3, b"\x00")), LimitError, "500001 own layers"),
+        (body(listing(9, b"\x91" * 9000 + b"\x90", count=1)), MalformedError, "cannot be read"),
+        (body(b"\x01\x01" + listing(9, b"\x91" * 9000 + b"\x90", count=1)[2:]), MalformedError, "cannot be read"),
         (body(unpromised()), LimitError, "unpacks to more"),
     ],
 )  # fmt: skip

@@ -15,8 +15,14 @@ from tidewaiter.model.package import Inventory
 STORED_MOST = 256 << 20
 """The most bytes of a result as it is delivered."""
 
-UNPACKED_MOST = 512 << 20
-"""The most bytes that its inventory may unpack to."""
+UNPACKED_MOST = 128 << 20
+"""The most bytes that its inventory may unpack to: in memory it takes some times as much."""
+
+ESCAPED_MOST = 32 << 20
+"""The same where its names are no text: it is then unpacked to what takes many times as much."""
+
+ROWS_MOST = 500_000
+"""The most packages, layers or gaps in it."""
 
 _HEAD_MOST = 1 << 20
 _MOST = 1 << 50  # what a count can be
@@ -74,9 +80,10 @@ def _inventory(packed: memoryview, digest: Digest) -> Inventory:
         size = zstandard.get_frame_parameters(packed[_VERSION_BYTES:]).content_size
     except (zstandard.ZstdError, ValueError) as error:
         raise MalformedError(f"its inventory cannot be unpacked: {error}") from None
-    if size in (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR) or size > UNPACKED_MOST:
-        raise _too_large(f"its inventory unpacks to more than {UNPACKED_MOST} bytes")
-    inventory = decode_inventory(bytes(packed))
+    most = ESCAPED_MOST if packed[1] else UNPACKED_MOST
+    if size in (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR) or size > most:
+        raise _too_large(f"its inventory unpacks to more than {most} bytes")
+    inventory = decode_inventory(bytes(packed), most=ROWS_MOST)
     if inventory.image.digest != digest:
         raise MalformedError(f"its inventory is that of {inventory.image.digest}")
     return inventory
