@@ -149,7 +149,7 @@ def test_two_servers_of_one_process_count_for_themselves(store: Store) -> None:
     async def main() -> None:
         async with scene(store) as here, serving(store) as other:
             await (await here.platform.get("/broker/shop/list")).read()
-            assert b'requests_total{status="200"}' not in other.server.metrics.spelled()
+            assert b'requests_total{status="200"}' not in other.server.metrics.text()
 
     asyncio.run(main())
 
@@ -260,7 +260,7 @@ def test_results_that_nobody_fetches_and_servers_that_say_nothing_are_forgotten(
         row = TunnelRow(key="gone", connection="shop", replica="one", load=0, since=datetime.now(UTC))
         store.exchange.saw_tunnels("killed", "", [row], now=datetime.now(UTC) - HOUR)
         async with serving(store, ceilings=Ceilings(kept=0.0)) as server:
-            await until(lambda: b"results_expired_total 1.0" in server.server.metrics.spelled())
+            await until(lambda: b"results_expired_total 1.0" in server.server.metrics.text())
         assert store.exchange.deliveries("shop", limit=1) == []
         assert store.exchange.tunnels(since=datetime.now(UTC) - 2 * HOUR) == []
 

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from tidewaiter.broker.client.callbacks import Callbacks
 from tidewaiter.broker.client.health import Health
-from tidewaiter.broker.client.metrics import CONTENT_TYPE, Metrics
+from tidewaiter.broker.client.metrics import Metrics
 from tidewaiter.broker.paths import canonical
 from tidewaiter.broker.refusals import response_of
 from tidewaiter.broker.secrets import Secrets
@@ -51,7 +51,7 @@ class LocalPort:
         return self._told(found, ok=found.ok)
 
     async def _exposition(self) -> web.Response:
-        return web.Response(body=self._metrics.exposed(), headers={"content-type": CONTENT_TYPE})
+        return self._metrics.response()
 
     def _told(self, found: msgspec.Struct, *, ok: bool) -> web.Response:
         text = self._secrets.redacted(msgspec.json.encode(found).decode())

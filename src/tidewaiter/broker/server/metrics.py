@@ -1,18 +1,16 @@
-"""What a server counts, in a registry of its own, as Prometheus reads it."""
+"""What a server counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import Counter, Gauge, Histogram
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+from tidewaiter.broker.exposition import SECONDS, Exposition
 
 
-class Metrics:
+class Metrics(Exposition):
     """The counts of one server."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        super().__init__()
+        registry = self.registry
         requests = Counter(
             "tidewaiter_broker_requests", "Requests that were relayed, by status.", ["status"], registry=registry
         )
@@ -23,7 +21,7 @@ class Metrics:
         self.seconds = Histogram(
             "tidewaiter_broker_request_seconds",
             "From a request's head to its answer's end.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.retries = Counter(
@@ -57,7 +55,3 @@ class Metrics:
     def refused(self, code: str) -> None:
         """A request came to no answer of the agent's."""
         self._refusals.labels(code).inc()
-
-    def spelled(self) -> bytes:
-        """All counts, in Prometheus' text format."""
-        return generate_latest(self._registry)

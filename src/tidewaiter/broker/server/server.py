@@ -17,7 +17,7 @@ from tidewaiter.broker.server.arrivals import Arrivals
 from tidewaiter.broker.server.desk import Desk
 from tidewaiter.broker.server.entrance import Entrance
 from tidewaiter.broker.server.keys import ApiKeys
-from tidewaiter.broker.server.metrics import CONTENT_TYPE, Metrics
+from tidewaiter.broker.server.metrics import Metrics
 from tidewaiter.broker.server.peers import PEER, Peers
 from tidewaiter.broker.server.pulse import Pulse
 from tidewaiter.broker.server.receiving import Receiver
@@ -95,7 +95,7 @@ class Server:
             case ("connections",):
                 return await self._states()
             case ("metrics",):
-                return web.Response(body=self.metrics.spelled(), headers={"Content-Type": CONTENT_TYPE})
+                return self.metrics.response()
         raise BrokerError("there is no such path", advice=_PATHS, code=Code.NOT_FOUND)
 
     async def _health(self) -> web.Response:
