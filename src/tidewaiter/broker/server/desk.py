@@ -37,6 +37,21 @@ class Desk:
             what = f"the broker server's store failed: {error.what}"
             raise BrokerError(what, advice="Try again later", retry=True, code=Code.FAILED) from error
 
+    async def check(self, connection: str) -> None:
+        """Raises BrokerError where nothing can come of the connection: it was revoked, or never was."""
+        match await self.ask(Exchange.is_revoked, connection):
+            case None:
+                advice = "Make it with `tidewaiter broker connections create`"
+                what = f"there is no connection {connection!r}"
+                raise BrokerError(what, advice=advice, code=Code.UNKNOWN_CONNECTION)
+            case True:
+                raise revoked(connection)
+
     def close(self) -> None:
         """Waits for the threads to end."""
         self._threads.shutdown()
+
+
+def revoked(connection: str) -> BrokerError:
+    """That a connection is no more."""
+    return BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)

@@ -16,7 +16,7 @@ from tidewaiter.broker.names import JOB_NAME
 from tidewaiter.broker.paths import canonical
 from tidewaiter.broker.refusals import spelled
 from tidewaiter.broker.server.arrivals import Arrivals
-from tidewaiter.broker.server.desk import Desk
+from tidewaiter.broker.server.desk import Desk, revoked
 from tidewaiter.broker.server.metrics import Metrics
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.tunnel import Reply
@@ -112,7 +112,7 @@ class Receiver:
     async def _receive(self, delivery: _Delivery, body: AsyncIterator[bytes]) -> None:
         name, job = delivery.connection, delivery.job
         if not await self._desk.ask(Exchange.begin_delivery, delivery.key, name, job, now=self._now):
-            raise BrokerError(f"the connection {name!r} was revoked", code=Code.REVOKED)
+            raise revoked(name)
         gathered, size = list[bytes](), 0
         async for chunk in body:
             gathered.append(chunk)

@@ -21,7 +21,6 @@ from tidewaiter.broker.server.tunnels import Tunnels
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven
 from tidewaiter.broker.wire import Code, Request
 from tidewaiter.errors import BrokerError
-from tidewaiter.store.exchange import Exchange
 
 _log = journal("server")
 
@@ -116,18 +115,10 @@ class Relay:
         return error
 
     async def _nobody(self, connection: str) -> BrokerError:
-        """Why there is no tunnel that carries the connection."""
-        match await self._desk.ask(Exchange.is_revoked, connection):
-            case None:
-                advice = "Make it with `tidewaiter broker connections create`"
-                return BrokerError(
-                    f"there is no connection {connection!r}", advice=advice, code=Code.UNKNOWN_CONNECTION
-                )
-            case True:
-                return BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)
-            case False:
-                what = f"no client of the connection {connection!r} is connected"
-                return BrokerError(what, advice="Start it, or see its log", retry=True, code=Code.NOT_CONNECTED)
+        """Why there is no tunnel that carries the connection; raised where it cannot come any more."""
+        await self._desk.check(connection)
+        what = f"no client of the connection {connection!r} is connected"
+        return BrokerError(what, advice="Start it, or see its log", retry=True, code=Code.NOT_CONNECTED)
 
 
 def _check(proven: Proven, body: bytes | AsyncIterator[bytes]) -> None:

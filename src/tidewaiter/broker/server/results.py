@@ -54,7 +54,7 @@ class Results:
 
     async def _list(self, connection: str, within: float) -> web.Response:
         """All results that wait, the oldest first; where there are none, those that come within these seconds."""
-        await self._check(connection)
+        await self._desk.check(connection)
         end = asyncio.get_running_loop().time() + within
         with self._arrivals.heard(connection) as arrival:
             while True:
@@ -66,18 +66,10 @@ class Results:
                     await asyncio.wait_for(arrival.wait(), min(self._look, left))
                 arrival.clear()
 
-    async def _check(self, connection: str) -> None:
-        """Raises BrokerError where nothing can come of the connection."""
-        match await self._desk.ask(Exchange.is_revoked, connection):
-            case None:
-                raise BrokerError(f"there is no connection {connection!r}", code=Code.UNKNOWN_CONNECTION)
-            case True:
-                raise BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)
-
     async def _send(self, request: web.Request, connection: str, job: str) -> web.StreamResponse:
         row = await self._desk.ask(Exchange.delivery, connection, job)
         if row is None:
-            await self._check(connection)
+            await self._desk.check(connection)
             raise BrokerError(f"no result of the job {job!r} waits", code=Code.NOT_FOUND)
         headers = {
             "Content-Type": RESULT_TYPE,
@@ -108,7 +100,7 @@ class Results:
 
     async def _acknowledge(self, connection: str, job: str) -> web.Response:
         """The platform has it. To say so twice is no error."""
-        await self._check(connection)
+        await self._desk.check(connection)
         if (row := await self._desk.ask(Exchange.delivery, connection, job)) is not None:
             await self._desk.ask(Exchange.drop_delivery, row.key)
         return web.Response(status=204)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tidewaiter.broker.server.desk import revoked
 from tidewaiter.broker.tunnel import Tunnel
 from tidewaiter.broker.wire import Code, Dropped
 from tidewaiter.errors import BrokerError
@@ -31,7 +32,7 @@ class Session:
     def check(self, connection: str) -> None:
         """Raises BrokerError where the tunnel does not carry this connection."""
         if connection in self.revoked:
-            raise BrokerError(f"the connection {connection!r} was revoked", code=Code.REVOKED)
+            raise revoked(connection)
         if connection not in self.connections:
             raise BrokerError("this tunnel does not carry that connection", code=Code.REFUSED)
 
