@@ -1,5 +1,6 @@
 """What images and layers hold: it comes back equal, and what they share is kept once."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -45,6 +46,13 @@ def test_packages_in_another_order_come_back_in_that(store: Store) -> None:
     image = inventory("app", "django", "flask")
     turned = replace(image, packages=image.packages[::-1])
     assert kept(store, turned) == turned
+
+
+def test_a_package_with_a_name_that_no_index_takes_comes_back_equal(store: Store) -> None:
+    name = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(200))
+    image = inventory("app", "django")
+    image = replace(image, packages=(replace(image.packages[0], name=name, type=name, version=name),))
+    assert kept(store, image) == image
 
 
 def test_equal_packages_come_back_as_often_as_they_were_there(store: Store) -> None:

@@ -13,6 +13,9 @@ from tidewaiter.store.encoding import read_distro, read_package, spelled_distro,
 from tidewaiter.store.keys import by_key
 from tidewaiter.store.schema import distro, package
 
+_LONGEST = 300
+"""The characters of a word in a column with an index, which takes no longer ones. `content` has all of them."""
+
 
 def bare(installed: Package) -> Package:
     """The package as it is judged: without what says where it was found, and by whom, and its licences."""
@@ -44,7 +47,8 @@ def described(packages: Sequence[Package]) -> list[Described]:
 def _described(each: Package, distro_key: bytes | None) -> Described:
     content = spelled_package(each)
     key = _key(content, distro_key or b"")
-    columns = {"key": key, "type": each.type, "name": each.name, "version": each.version, "content": content}
+    words = {"type": each.type, "name": each.name, "version": each.version}
+    columns = {"key": key, "content": content, **{column: word[:_LONGEST] for column, word in words.items()}}
     return Described(key, columns, each.distro, distro_key)
 
 

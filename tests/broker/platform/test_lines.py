@@ -117,12 +117,24 @@ def test_trouble_is_the_error_that_it_was_behind_the_lines_before_it() -> None:
         DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.PENDING, why=Why.LIMIT)),
         DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.FAILED)),
         DocumentLine(DIGEST, Kind.UNKNOWN, absent=True),
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.SKIPPED, why=Why.UNREACHABLE)),
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.SKIPPED, why=Why.FILTERED)),
+        DocumentLine(DIGEST, Kind.IMAGE, Outcome(state=State.FAILED, why=Why.FILTERED)),
         LostPlace(ACCOUNT, gap(Why.FILTERED)),
         LostPlace(ACCOUNT, gap(Why.INACTIVE)),
         PassedPlace(ACCOUNT, gap(Why.DENIED)),
         AtRegistry(ACCOUNT, replace(registry(), host="../../etc")),
         AtRegistry(ACCOUNT, replace(registry(), host="host\n")),
         AtRegistry(ACCOUNT, replace(registry(), host="")),
+        AtRegistry(ACCOUNT, replace(registry(), region="r" * 301)),
+        AtRegistry(ACCOUNT, replace(registry(), account="1\x1b[2J")),
+        AtRegistry(replace(ACCOUNT, id="1" * 301), registry()),
+        LostPlace(replace(ACCOUNT, name="a\nb"), gap(Why.DENIED)),
+        LostPlace(ACCOUNT, gap(Why.DENIED), region="r" * 301),
+        PassedPlace(replace(ACCOUNT, state="\x9b"), gap(Why.INACTIVE)),
+        TagLine("v" * 301, DIGEST),
+        ImageLine(ImageDetail(digest=DIGEST, tags=("v1", "v\x1b[31m"))),
+        ImageLine(ImageDetail(digest=DIGEST, media_type="m" * 301)),
     ],
     ids=lambda line: str(line)[:60].encode("ascii", "backslashreplace").decode(),
 )
@@ -148,6 +160,16 @@ def test_a_line_without_an_end_is_not_held_for_ever() -> None:
     def endless() -> Iterable[bytes]:
         while True:
             yield b"x" * (1 << 20)
+
+    assert refused(endless()).code == "too-large"
+
+
+def test_an_answer_without_an_end_is_not_held_for_ever() -> None:
+    line = msgspec.json.encode(NAMES[0]) + b" " * (1 << 20) + b"\n"
+
+    def endless() -> Iterable[bytes]:
+        while True:
+            yield line
 
     assert refused(endless()).code == "too-large"
 

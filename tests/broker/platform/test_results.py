@@ -20,6 +20,7 @@ from tidewaiter.model.package import Inventory
 DIGEST, OTHER = Digest("sha256", "a" * 64), Digest("sha256", "b" * 64)
 FAILURE = Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="app", detail="It is too large.")
 INVENTORY = Inventory(image=ImageIdentity(reference="app", digest=DIGEST))
+LEFT_OUT = replace(INVENTORY, gaps=(replace(FAILURE, why=Why.FILTERED),))
 PACKED = encode_inventory(INVENTORY)
 STRANGE = encode_inventory(Inventory(image=ImageIdentity(reference="b", digest=OTHER)))
 
@@ -81,6 +82,8 @@ def test_a_failure_has_none() -> None:
         (body(layers_read=-1), MalformedError, "cannot be"),
         (body(bytes_pulled=1 << 62), MalformedError, "cannot be"),
         (body(b"", failure=replace(FAILURE, detail="\0")), MalformedError, "cannot be"),
+        (body(b"", failure=replace(FAILURE, why=Why.FILTERED)), MalformedError, "only the platform"),
+        (body(encode_inventory(LEFT_OUT)), MalformedError, "only the platform"),
         (body() + b"x", MalformedError, "promised"),
         (body()[:-1], MalformedError, "promised"),
         (body(b""), MalformedError, "neither"),

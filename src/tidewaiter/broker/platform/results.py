@@ -9,6 +9,7 @@ import zstandard
 from tidewaiter.broker.messages import Result
 from tidewaiter.errors import LimitError, MalformedError
 from tidewaiter.inventory.encoding import decode_inventory
+from tidewaiter.model.gap import Why
 from tidewaiter.model.image import Digest
 from tidewaiter.model.package import Inventory
 
@@ -26,6 +27,9 @@ ROWS_MOST = 500_000
 
 _HEAD_MOST = 1 << 20
 _MOST = 1 << 50  # what a count can be
+_OF_THE_PLATFORM = (Why.FILTERED, Why.INACTIVE)
+"""Reasons with which a run is complete all the same: who looks through an image for another has none of them."""
+
 _VERSION_BYTES = 2  # before the zstd frame, as inventory/encoding.py writes it
 
 
@@ -51,6 +55,8 @@ def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest) -> Told:
         raise MalformedError("its result tells what cannot be")
     if result.job != job or result.digest != digest:
         raise MalformedError("its result is that of another job")
+    if result.failure is not None and result.failure.why in _OF_THE_PLATFORM:
+        raise MalformedError(f"its result is a failure that only the platform decides: {result.failure.why}")
     if len(packed) != result.size:
         raise MalformedError(f"its result has {len(packed)} bytes of an inventory, and {result.size} were promised")
     if bool(packed) is (result.failure is not None):
@@ -86,6 +92,8 @@ def _inventory(packed: memoryview, digest: Digest) -> Inventory:
     inventory = decode_inventory(bytes(packed), most=ROWS_MOST)
     if inventory.image.digest != digest:
         raise MalformedError(f"its inventory is that of {inventory.image.digest}")
+    if any(gap.why in _OF_THE_PLATFORM for gap in inventory.gaps):
+        raise MalformedError("its inventory leaves out what only the platform may leave out")
     return inventory
 
 
