@@ -324,6 +324,24 @@ def test_a_result_that_is_lost_on_the_way_is_asked_for_anew(world: World) -> Non
     assert len(world.agent.posted) == 1 + len(lost)
 
 
+def test_a_result_that_the_agent_cannot_deliver_is_not_waited_for_for_ever(world: World) -> None:
+    digest = world.ecr.push("app", built("a"))
+    world.agent.hold = threading.Event()
+    world.patience = 0.2
+
+    def finish(method: str, path: str) -> None:
+        if method == "GET" and "/scan/" in path:
+            world.agent.jobs.update(dict.fromkeys(world.agent.jobs, JobState.DONE))
+
+    world.broker.before = finish
+    number = world.run()
+    assert world.ends(number) == {digest: "failed unreachable"}
+    assert "does not arrive" in world.detail(number, digest)
+    world.agent.hold = None
+    world.agent.forget()
+    assert world.ends(world.run()) == {digest: "scanned"}
+
+
 def test_a_job_that_somebody_cancels_is_a_failure_that_says_so(world: World) -> None:
     digest = world.ecr.push("app", built("a"))
     world.agent.hold = threading.Event()

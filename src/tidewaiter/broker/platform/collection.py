@@ -70,6 +70,8 @@ class Collection:
         self._server = server
         self._over = bearing.over
         self._clock = bearing.clock
+        self._patience = bearing.patience
+        self._arrived = self._clock()
         self._watcher = watcher
         self._pace = pace
         self._posts = Desk(_POSTING)
@@ -152,9 +154,23 @@ class Collection:
             return
         if told is not None and told.state is JobState.CANCELLED:
             raise CloudError("looking through it was cancelled at the agent", advice="Run again")
+        if told is not None and told.state is JobState.DONE:
+            self._bear(job)
         if (told is None or told.state is JobState.DELIVERED) and not self._fetch(name):
             job.posted = False
             self._posts.do(partial(self._guarded, job, partial(self._post, job)))
+
+    def _bear(self, job: Job) -> None:
+        """Raises CloudError where the agent has delivered nothing for longer than it is waited for.
+
+        It may deliver for long, one result after the other; or never, where it does not reach the broker client.
+        """
+        now = self._clock()
+        job.done = now if job.done is None else job.done
+        if now - max(job.done, self._arrived) < self._patience:
+            return
+        advice = "The agent's journal says what keeps it from the broker client, and the client's what from the server."
+        raise CloudError("the agent looked through it, and its result does not arrive", advice=advice)
 
     # Collecting what was found.
 
@@ -195,6 +211,7 @@ class Collection:
 
     def _take(self, name: str, job: Job, told: Told) -> None:
         result = told.result
+        self._arrived = self._clock()
         self._watcher.pulled(result.bytes_pulled)
         self._watcher.count("layers", found=result.layers_read, done=result.layers_read)
         looked = Looked(

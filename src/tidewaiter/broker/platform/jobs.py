@@ -20,7 +20,8 @@ _ATTEMPTS = 200
 class Job:
     """An image that is to be looked through. `attempt` counts the names under which it was asked for.
 
-    `posted`: the agent has taken it. `fetching`: somebody reads its result. `due`: when to ask after it.
+    `posted`: the agent has taken it. `fetching`: somebody reads its result. `due`: when to ask after it. `done`: since
+    when the agent is known to have its result, and to deliver it.
     """
 
     image: PulledImage
@@ -29,6 +30,7 @@ class Job:
     posted: bool = False
     fetching: bool = False
     due: float = 0.0
+    done: float | None = None
     pause: float = 0.0
 
     @property
