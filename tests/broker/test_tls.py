@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
-from tidewaiter.broker.tls import check_listening, client_context, is_loopback, server_context
+from tidewaiter.broker.tls import PortSettings, client_context, is_loopback, port_context, server_context
 from tidewaiter.errors import UsageError
 
 
@@ -134,13 +134,18 @@ OPEN = (
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_on_loopback_anybody_may_ask(host: str) -> None:
     assert is_loopback(host)
-    check_listening(host, protected=False, told=False, option="--allow-unauthenticated")
+    assert port_context(PortSettings(host=host)) is None
 
 
 @pytest.mark.parametrize("host", OPEN)
 def test_in_the_network_it_takes_proof_or_a_word(host: str) -> None:
     assert not is_loopback(host)
     with pytest.raises(UsageError, match="say --allow-unauthenticated"):
-        check_listening(host, protected=False, told=False, option="--allow-unauthenticated")
-    check_listening(host, protected=True, told=False, option="--allow-unauthenticated")
-    check_listening(host, protected=False, told=True, option="--allow-unauthenticated")
+        port_context(PortSettings(host=host))
+    assert port_context(PortSettings(host=host, secret="a secret")) is None
+    assert port_context(PortSettings(host=host, unprotected=True)) is None
+
+
+def test_certificates_of_who_asks_need_tls() -> None:
+    with pytest.raises(UsageError, match="over TLS"):
+        port_context(PortSettings(clients="authority.pem"))

@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import os
 import ssl
+from dataclasses import dataclass, field
 
 from tidewaiter.errors import UsageError
 
@@ -47,18 +48,37 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_listening(host: str, *, protected: bool, told: bool, option: str) -> None:
-    """Raises UsageError where anybody in the network could ask and nothing keeps them from it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSettings:
+    """How client and agent each listen for the other one, and know it.
 
-    `protected`: who asks must prove something; `told`: the operator gave the `option` that allows it all the same.
+    `secret` is what both share. `certificate` and `key` are this side's own, `clients` a file of the authorities whose
+    certificates let in. `unprotected` allows a port beyond this machine that anybody may ask.
     """
-    if is_loopback(host) or protected or told:
-        return
-    raise UsageError(
-        f"to listen on {host} without proof of who asks would let in anybody who reaches it",
-        advice=f"Set a secret or certificates of clients, listen on 127.0.0.1, or say {option} if the network keeps "
-        "others out",
-    )
+
+    host: str = "127.0.0.1"
+    secret: str = field(default="", repr=False)
+    certificate: str = ""
+    key: str = ""
+    clients: str = ""
+    unprotected: bool = False
+
+
+def port_context(port: PortSettings) -> ssl.SSLContext | None:
+    """How the port speaks TLS; None where it does not.
+
+    Raises UsageError where anybody in the network could ask and nothing keeps them from it, and as `server_context`.
+    """
+    if not (is_loopback(port.host) or port.secret or port.clients or port.unprotected):
+        raise UsageError(
+            f"to listen on {port.host} without proof of who asks would let in anybody who reaches it",
+            advice="Set a secret or certificates of clients, listen on 127.0.0.1, or say --allow-unauthenticated if "
+            "the network keeps others out",
+        )
+    if port.clients and not port.certificate:
+        what = "certificates of those who ask can only be asked for over TLS"
+        raise UsageError(what, advice="Give it a certificate of its own too: --https-cert.")
+    return server_context(port.certificate, port.key, clients=port.clients) if port.certificate else None
 
 
 class _Renewal:

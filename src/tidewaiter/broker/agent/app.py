@@ -1,6 +1,5 @@
 """The agent: its HTTP server, its own identity in AWS, and the jobs that it works on."""
 
-import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,10 +21,7 @@ from tidewaiter.broker.messages import AgentInfo
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.broker.service import listening
 from tidewaiter.broker.signing import Party, Seal
-from tidewaiter.errors import UsageError
 from tidewaiter.inventory.catalog import FINGERPRINT
-
-UNPROTECTED = "--allow-unauthenticated"
 
 _LARGEST_BODY = 64 << 10
 _log = journal("agent")
@@ -42,10 +38,8 @@ class Agent:
         self, settings: AgentSettings, *, chain: Callable[[], Principal] | None = None, told: Secrets | None = None
     ) -> None:
         self.settings = settings
-        protected = bool(settings.secret or settings.clients)
-        tls.check_listening(settings.host, protected=protected, told=settings.unprotected, option=UNPROTECTED)
         self._seal = Seal([settings.secret], own=Party.AGENT, other=Party.CLIENT) if settings.secret else None
-        self._context = _context(settings)
+        self._context = tls.port_context(settings)
         self._trusting = tls.client_context(authority=settings.authorities) if settings.authorities else None
         self._entrances = Entrances(chain or _ambient(settings), told=told)
 
@@ -86,15 +80,6 @@ class Agent:
         app.router.add_route("*", "/{target:.*}", front.serve)
         app.on_response_prepare.append(front.prove)
         return app
-
-
-def _context(settings: AgentSettings) -> ssl.SSLContext | None:
-    if not settings.certificate:
-        if settings.clients:
-            what = "certificates of clients can only be asked for over TLS"
-            raise UsageError(what, advice="Give the agent a certificate of its own too.")
-        return None
-    return tls.server_context(settings.certificate, settings.key, clients=settings.clients)
 
 
 def _ambient(settings: AgentSettings) -> Callable[[], Principal]:

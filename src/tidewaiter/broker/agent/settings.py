@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from tidewaiter.broker.agent.jobs import Ceilings
+from tidewaiter.broker.tls import PortSettings
 from tidewaiter.image.limits import Limits
 
 DEFAULT_PORT = 17500
@@ -16,23 +17,15 @@ def default_folder() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
+class AgentSettings(PortSettings):
     """All of an agent's settings.
 
-    `secret` is shared with the broker client: without it, or certificates of clients (`clients`, a file of their
-    authorities), only this machine is listened to, unless `unprotected`. `certificate` and `key` are the agent's own,
-    `authorities` a file of those that the client's port is believed by. `callback` is that port as a URL, for requests
-    that do not name it. `folder` keeps results until they are delivered, and what was read of layers. `requests` are
-    answered at a time, more are refused. `profile` and `sts_regions` are for the agent's own identity.
+    `authorities` is a file of those that the client's port is believed by. `callback` is that port as a URL, for
+    requests that do not name it. `folder` keeps results until they are delivered, and what was read of layers.
+    `requests` are answered at a time, more are refused. `profile` and `sts_regions` are for the agent's own identity.
     """
 
-    host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
-    secret: str = field(default="", repr=False)
-    unprotected: bool = False
-    certificate: str = ""
-    key: str = ""
-    clients: str = ""
     authorities: str = ""
     callback: str = ""
     ceilings: Ceilings = field(default_factory=Ceilings)

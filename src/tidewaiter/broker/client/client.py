@@ -22,7 +22,7 @@ from tidewaiter.broker.rules_file import read_rules
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.broker.service import listening
 from tidewaiter.broker.signing import Party, Seal
-from tidewaiter.broker.tls import check_listening, client_context, server_context
+from tidewaiter.broker.tls import client_context, port_context
 from tidewaiter.errors import UsageError
 
 _log = journal("client")
@@ -132,21 +132,11 @@ class Client:
 
     def _protection(self) -> ssl.SSLContext | None:
         """How the local port speaks TLS, if it does. Raises UsageError where anybody could send results."""
-        settings = self._settings
-        check_listening(
-            settings.host,
-            protected=bool(settings.secret or settings.clients),
-            told=settings.unprotected,
-            option="--allow-unauthenticated",
-        )
+        settings, context = self._settings, port_context(self._settings)
         if settings.host in _EVERYWHERE and not settings.client_url:
             advice = "Name it: --client-url, or BROKER_CLIENT_URL."
             raise UsageError(f"{settings.host} is no address that the agent could send results to", advice=advice)
-        if settings.certificate:
-            return server_context(settings.certificate, settings.key, clients=settings.clients)
-        if settings.clients:
-            raise UsageError("certificates of agents can only be asked for over TLS", advice="Give --https-cert too.")
-        return None
+        return context
 
     def _callback_url(self) -> str:
         return self._settings.client_url.rstrip("/") or self.url

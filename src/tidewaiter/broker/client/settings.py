@@ -6,6 +6,7 @@ from functools import cached_property
 
 from tidewaiter.broker.credentials import encode
 from tidewaiter.broker.messages import Credentials
+from tidewaiter.broker.tls import PortSettings
 
 DEFAULT_PORT = 7341
 DEFAULT_AGENT_URL = "http://127.0.0.1:17500"
@@ -77,29 +78,22 @@ class Waiting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClientSettings:
+class ClientSettings(PortSettings):
     """All of a client's settings. `reread` gives the connections anew when the client is told to (SIGHUP).
 
     `client_url` is where the agent reaches the local port, where that is not what `host` and `port` say. `rules` is
-    the path of a rules file; without one the agent's own paths are allowed. `secret` is shared with the agent.
-    `certificate` and `key` are the local port's and, if the agent asks for one, the client's own; `authorities` is a
-    file of certificates that are trusted too, `clients` one of those that may reach the local port. `unprotected`
-    allows a local port beyond this machine that knows nobody, `plaintext` to send secrets over http to elsewhere.
+    the path of a rules file; without one the agent's own paths are allowed. The certificate is shown to the agent too,
+    if it asks for one; `authorities` is a file of certificates that are trusted too. `plaintext` allows to send secrets
+    over http to elsewhere.
     """
 
     server_url: str
     connections: tuple[Connection, ...]
     agent_url: str = DEFAULT_AGENT_URL
     client_url: str = ""
-    host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     rules: str = ""
-    secret: str = field(default="", repr=False)
-    certificate: str = ""
-    key: str = ""
     authorities: str = ""
-    clients: str = ""
-    unprotected: bool = False
     plaintext: bool = False
     replica: str = ""
     waiting: Waiting = Waiting()
