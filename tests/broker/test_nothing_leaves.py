@@ -151,11 +151,11 @@ def _doors(table: str) -> Iterator[str]:
             yield path[0]
 
 
-def without(name: str, value: Any) -> Any:
-    """The value without what stands under this name anywhere in it."""
+def without(value: Any, *names: str) -> Any:
+    """The value without what stands under these names anywhere in it."""
     if isinstance(value, dict):
-        return {key: without(name, each) for key, each in value.items() if key != name}
-    return [without(name, each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: without(each, *names) for key, each in value.items() if key not in names}
+    return [without(each, *names) for each in value] if isinstance(value, list | tuple) else value
 
 
 class TestWays:
@@ -184,7 +184,7 @@ class TestWays:
 
 class TestCompleteness:
     def test_the_scan_is_that_of_who_looks_from_inside(self, seen: Seen) -> None:
-        brokered, direct = (without("pulled", without("run", each)) for each in (seen.brokered, seen.direct))
+        brokered, direct = (without(each, "run", "pulled") for each in (seen.brokered, seen.direct))
         assert brokered == direct
         assert {image["state"] for image in brokered["images"]} == SEVERAL_STATES
         assert brokered["vulnerabilities"]
@@ -192,7 +192,8 @@ class TestCompleteness:
     @pytest.mark.parametrize("what", ["accounts", "Harbor"])
     def test_inventories_are_the_same_but_for_who_made_the_layers(self, seen: Seen, what: str) -> None:
         brokered, direct = (seen.inventories[f"{way} {what}"] for way in ("brokered", "direct"))
-        assert without("created_by", brokered) == without("created_by", direct)
+        chance = ("reference", "tags")  # of an image that is in two places: which of them came first
+        assert without(brokered, "created_by", *chance) == without(direct, "created_by", *chance)
         assert len(brokered) >= 2
         commands = {layer["created_by"] for each in direct.values() for layer in each["image"]["layers"]}
         assert any("TOKEN=" in command for command in commands), "which are not even told of where there are some"
