@@ -17,7 +17,7 @@ from clients import started
 from fakes.broker_servers import API_KEY, serving
 from fakes.recorders import recording
 from tidewaiter.broker.agent.app import Agent
-from tidewaiter.broker.agent.jobs import Ceilings
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.client.client import Client
 from tidewaiter.broker.client.settings import ClientSettings, Connection, Waiting

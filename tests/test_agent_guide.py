@@ -3,7 +3,7 @@
 import re
 
 from documents import code_spans, read, tables
-from tidewaiter.broker.agent.jobs import Ceilings
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.routes import ROUTES
 from tidewaiter.broker.agent.settings import DEFAULT_PORT
 from tidewaiter.cli.agent import command

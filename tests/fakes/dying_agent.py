@@ -10,11 +10,13 @@ from pathlib import Path
 from fakes.disks import STEPS, DyingDisk
 from fakes.looks import HeldLooks
 from fakes.registries import MemoryRegistry, built
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.delivery import Pace
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.disk import Disk
-from tidewaiter.broker.agent.jobs import Ceilings, Jobs, Wanted
-from tidewaiter.broker.agent.post import Receipt, Reception
+from tidewaiter.broker.agent.jobs import Jobs
+from tidewaiter.broker.agent.post import Receipt, Uptake
+from tidewaiter.broker.agent.records import Wanted
 from tidewaiter.broker.agent.registries import Registries
 from tidewaiter.broker.agent.shelf import DiskShelf
 from tidewaiter.broker.agent.spool import Parcel, Spool
@@ -42,10 +44,10 @@ class FolderPost:
         self._at("half sent")
         (self._server / parcel.job).write_bytes(content)
         self._at("sent")
-        return Receipt(Reception.TAKEN)
+        return Receipt(Uptake.TAKEN)
 
     async def done(self, callback: str, connection: str) -> Receipt:  # noqa: ARG002 - the seam's
-        return Receipt(Reception.TAKEN)
+        return Receipt(Uptake.TAKEN)
 
     def _at(self, moment: str) -> None:
         if moment == self._moment:

@@ -4,13 +4,13 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-from tidewaiter.broker.agent.post import Receipt, Reception
+from tidewaiter.broker.agent.post import Receipt, Uptake
 from tidewaiter.broker.agent.spool import Parcel
 
-TAKEN = Receipt(Reception.TAKEN)
-AWAY = Receipt(Reception.AWAY, "nobody is there")
-GONE = Receipt(Reception.GONE, "there is no such connection")
-REFUSED = Receipt(Reception.REFUSED, "this is no result")
+TAKEN = Receipt(Uptake.TAKEN)
+AWAY = Receipt(Uptake.AWAY, "nobody is there")
+GONE = Receipt(Uptake.GONE, "there is no such connection")
+REFUSED = Receipt(Uptake.REFUSED, "this is no result")
 
 
 @dataclass

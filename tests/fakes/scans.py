@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from tidewaiter.broker.agent.jobs import Counts, Wanted
+from tidewaiter.broker.agent.jobs import Counts
+from tidewaiter.broker.agent.records import Wanted
 from tidewaiter.broker.messages import Job, JobState
 from tidewaiter.errors import BrokerError
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from brokered_accounts import REGION, World
 from tidewaiter.broker.agent.app import Agent
-from tidewaiter.broker.agent.jobs import Ceilings
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.credentials import encode
 from tidewaiter.broker.messages import (

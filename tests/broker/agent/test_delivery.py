@@ -11,7 +11,7 @@ from fakes.posts import AWAY, GONE, REFUSED, MemoryPost
 from patience import until
 from tidewaiter.broker.agent.delivery import Delivery, Pace
 from tidewaiter.broker.agent.desks import Desks
-from tidewaiter.broker.agent.post import Receipt, Reception
+from tidewaiter.broker.agent.post import Receipt, Uptake
 from tidewaiter.broker.agent.spool import Parcel, Spool
 
 HERE, THERE = "http://127.0.0.1:7341", "http://127.0.0.1:7342"
@@ -97,7 +97,7 @@ def test_a_result_that_is_taken_is_removed(tmp_path: Path) -> None:
 
 def test_it_is_tried_until_it_is_taken(tmp_path: Path) -> None:
     post = MemoryPost()
-    post.receipts.extend([AWAY, GONE, REFUSED, AWAY, Receipt(Reception.AWAY, "later", after=0.001)])
+    post.receipts.extend([AWAY, GONE, REFUSED, AWAY, Receipt(Uptake.AWAY, "later", after=0.001)])
 
     async def check(lanes: Lanes) -> None:
         lanes.put("job")

@@ -16,10 +16,12 @@ from fakes.looks import HeldLooks
 from fakes.posts import AWAY, MemoryPost
 from fakes.registries import MemoryRegistry, built
 from patience import until
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.delivery import Pace
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.disk import Disk
-from tidewaiter.broker.agent.jobs import Ceilings, Jobs, Wanted
+from tidewaiter.broker.agent.jobs import Jobs
+from tidewaiter.broker.agent.records import Wanted
 from tidewaiter.broker.agent.registries import Registries
 from tidewaiter.broker.agent.shelf import DiskShelf
 from tidewaiter.broker.agent.spool import Spool

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from tidewaiter.broker.agent.desks import Desks
-from tidewaiter.broker.agent.post import HttpPost, Receipt, Reception
+from tidewaiter.broker.agent.post import HttpPost, Receipt, Uptake
 from tidewaiter.broker.agent.spool import Parcel, Spool
 from tidewaiter.broker.messages import CONNECTION, CONTENT_DIGEST, DEADLINE, JOB, RESULT_TYPE
 from tidewaiter.broker.service import listening
@@ -70,7 +70,7 @@ def run(client: Client, check: Callable[[HttpPost, str], Awaitable[Receipt]], se
 def test_a_result_is_posted_with_its_connection_its_job_and_its_digest(tmp_path: Path) -> None:
     client, result = Client(), parcel(tmp_path)
     receipt = run(client, lambda post, url: post.result(url, result))
-    assert receipt.reception is Reception.TAKEN
+    assert receipt.uptake is Uptake.TAKEN
     ((path, headers, body),) = client.took
     assert (path, body) == ("/v2/import/result", b"what was found")
     assert (headers[CONNECTION], headers[JOB], headers["content-type"]) == ("shop", "job-1", RESULT_TYPE)
@@ -82,7 +82,7 @@ def test_a_result_is_posted_with_its_connection_its_job_and_its_digest(tmp_path:
 def test_a_large_result_is_streamed_and_has_more_time(tmp_path: Path) -> None:
     content = bytes(range(256)) * (20 << 12)
     client, result = Client(), parcel(tmp_path, content)
-    assert run(client, lambda post, url: post.result(url, result)).reception is Reception.TAKEN
+    assert run(client, lambda post, url: post.result(url, result)).uptake is Uptake.TAKEN
     ((_, headers, body),) = client.took
     assert body == content
     assert float(headers[DEADLINE]) == pytest.approx(60 + len(content) / (64 << 10))
@@ -90,28 +90,28 @@ def test_a_large_result_is_streamed_and_has_more_time(tmp_path: Path) -> None:
 
 def test_the_client_is_told_that_no_job_is_left() -> None:
     client = Client()
-    assert run(client, lambda post, url: post.done(f"{url}/", "shop")).reception is Reception.TAKEN
+    assert run(client, lambda post, url: post.done(f"{url}/", "shop")).uptake is Uptake.TAKEN
     ((path, headers, body),) = client.took
     assert (path, headers[CONNECTION], body) == ("/v2/import/done", "shop", b"{}")
 
 
 ANSWERS = {
-    200: Reception.TAKEN,
-    202: Reception.AWAY,
-    302: Reception.AWAY,
-    400: Reception.REFUSED,
-    401: Reception.AWAY,
-    403: Reception.AWAY,
-    404: Reception.GONE,
-    409: Reception.REFUSED,
-    410: Reception.GONE,
-    413: Reception.REFUSED,
-    422: Reception.REFUSED,
-    429: Reception.AWAY,
-    500: Reception.AWAY,
-    502: Reception.AWAY,
-    503: Reception.AWAY,
-    504: Reception.AWAY,
+    200: Uptake.TAKEN,
+    202: Uptake.AWAY,
+    302: Uptake.AWAY,
+    400: Uptake.REFUSED,
+    401: Uptake.AWAY,
+    403: Uptake.AWAY,
+    404: Uptake.GONE,
+    409: Uptake.REFUSED,
+    410: Uptake.GONE,
+    413: Uptake.REFUSED,
+    422: Uptake.REFUSED,
+    429: Uptake.AWAY,
+    500: Uptake.AWAY,
+    502: Uptake.AWAY,
+    503: Uptake.AWAY,
+    504: Uptake.AWAY,
 }
 
 
@@ -119,7 +119,7 @@ ANSWERS = {
 def test_only_ok_is_an_acknowledgement(tmp_path: Path, status: int) -> None:
     client, result = Client(status, {"location": "/elsewhere"}), parcel(tmp_path)
     receipt = run(client, lambda post, url: post.result(url, result))
-    assert receipt.reception is ANSWERS[status]
+    assert receipt.uptake is ANSWERS[status]
     assert len(client.took) == 1
     assert receipt.why == ("" if status == 200 else f"the client answers {status}")
 
@@ -136,21 +136,21 @@ def test_it_is_left_alone_as_long_as_it_asks(tmp_path: Path, value: str, seconds
 def test_nobody_there_is_no_error(tmp_path: Path) -> None:
     result = parcel(tmp_path)
     receipt = run(Client(), lambda post, _url: post.result("http://127.0.0.1:1", result))
-    assert receipt.reception is Reception.AWAY
+    assert receipt.uptake is Uptake.AWAY
     assert "127.0.0.1:1" in receipt.why
 
 
 def test_a_result_that_is_not_on_disk_any_more_is_no_error(tmp_path: Path) -> None:
     result = parcel(tmp_path)
     Path(result.path).unlink()
-    assert run(Client(), lambda post, url: post.result(url, result)).reception is Reception.AWAY
+    assert run(Client(), lambda post, url: post.result(url, result)).uptake is Uptake.AWAY
 
 
 def test_a_callback_that_is_no_address_is_no_error(tmp_path: Path) -> None:
     result = parcel(tmp_path)
     for callback in ("", "nonsense", "http://", "http://[", "ftp://127.0.0.1"):
         receipt = run(Client(), posting_to(callback, result))
-        assert receipt.reception is Reception.AWAY
+        assert receipt.uptake is Uptake.AWAY
 
 
 def posting_to(callback: str, result: Parcel) -> Callable[[HttpPost, str], Awaitable[Receipt]]:
@@ -167,15 +167,15 @@ def client_seal(secret: str = SECRET) -> Seal:
 
 def test_callbacks_are_signed_and_answers_proved(tmp_path: Path) -> None:
     client, result = Client(seal=client_seal()), parcel(tmp_path)
-    assert run(client, lambda post, url: post.result(url, result), agent_seal()).reception is Reception.TAKEN
-    assert run(client, lambda post, url: post.done(url, "shop"), agent_seal()).reception is Reception.TAKEN
+    assert run(client, lambda post, url: post.result(url, result), agent_seal()).uptake is Uptake.TAKEN
+    assert run(client, lambda post, url: post.done(url, "shop"), agent_seal()).uptake is Uptake.TAKEN
     assert len(client.took) == 2
 
 
 def test_who_does_not_prove_that_he_is_the_client_has_acknowledged_nothing(tmp_path: Path) -> None:
     client, result = Client(seal=client_seal(), proves=False), parcel(tmp_path)
     receipt = run(client, lambda post, url: post.result(url, result), agent_seal())
-    assert receipt.reception is Reception.AWAY
+    assert receipt.uptake is Uptake.AWAY
     assert "does not prove" in receipt.why
 
 

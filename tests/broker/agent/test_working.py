@@ -10,7 +10,9 @@ from aiohttp import web
 
 from fakes.blob_registry import BlobRegistry
 from patience import until
-from tidewaiter.broker.agent.jobs import Ceilings, Wanted, working
+from tidewaiter.broker.agent.ceilings import Ceilings
+from tidewaiter.broker.agent.records import Wanted
+from tidewaiter.broker.agent.working import working
 from tidewaiter.broker.messages import JOB, JobState, Result, ScanRequest
 from tidewaiter.broker.service import listening
 from tidewaiter.errors import UsageError

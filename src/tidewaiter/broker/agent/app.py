@@ -13,9 +13,9 @@ from tidewaiter.broker import tls
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.entrances import Entrances
 from tidewaiter.broker.agent.front import Front
-from tidewaiter.broker.agent.jobs import working
 from tidewaiter.broker.agent.reception import Reception, Scans
 from tidewaiter.broker.agent.settings import AgentSettings
+from tidewaiter.broker.agent.working import working
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import AgentInfo
 from tidewaiter.broker.secrets import Secrets

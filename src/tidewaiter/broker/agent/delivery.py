@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tidewaiter.broker.agent.desks import Desks
-from tidewaiter.broker.agent.post import Post, Receipt, Reception
+from tidewaiter.broker.agent.post import Post, Receipt, Uptake
 from tidewaiter.broker.agent.spool import Parcel, Spool
 from tidewaiter.broker.journal import fields, journal
 
@@ -193,9 +193,9 @@ class Delivery:
             self._ended(parcel, False)
             return False
         receipt = await self._try(lane, trying)
-        if receipt.reception is Reception.TAKEN or self._is_hopeless(trying, receipt):
+        if receipt.uptake is Uptake.TAKEN or self._is_hopeless(trying, receipt):
             await self._drop(parcel)
-            self._ended(parcel, receipt.reception is Reception.TAKEN)
+            self._ended(parcel, receipt.uptake is Uptake.TAKEN)
             return False
         held = self.wait(lane.failures, receipt) if lane.failures else 0.0
         if not await self._pause(lane, held):
@@ -209,7 +209,7 @@ class Delivery:
         lane.tried = asyncio.get_running_loop().time()
         receipt = await self._posted(parcel)
         trying.times += 1
-        taken, refused = receipt.reception is Reception.TAKEN, receipt.reception is Reception.REFUSED
+        taken, refused = receipt.uptake is Uptake.TAKEN, receipt.uptake is Uptake.REFUSED
         lane.failures = 0 if taken or refused else lane.failures + 1
         if not taken:
             _log.warning("result not delivered: %s", receipt.why, extra=_of(parcel))
@@ -223,7 +223,7 @@ class Delivery:
         try:
             return await self._post.result(self.callback(parcel.connection, parcel.callback), parcel)
         except Exception as error:  # noqa: BLE001 - the edge of the stage: no result may be lost by it
-            return Receipt(Reception.AWAY, f"an error of tidewaiter itself: {type(error).__name__}: {error}")
+            return Receipt(Uptake.AWAY, f"an error of tidewaiter itself: {type(error).__name__}: {error}")
 
     async def _check(self, trying: _Trying) -> bool:
         whole = await self._desks.call(partial(self._spool.check, trying.parcel))
@@ -232,7 +232,7 @@ class Delivery:
 
     def _is_hopeless(self, trying: _Trying, receipt: Receipt) -> bool:
         """Whether the server has not wanted the result for so long that it never will."""
-        if receipt.reception is Reception.AWAY:
+        if receipt.uptake is Uptake.AWAY:
             trying.refused = None
             return False
         now = self._clock()
@@ -244,7 +244,7 @@ class Delivery:
 
     def wait(self, times: int, receipt: Receipt) -> float:
         """How many seconds until a callback is tried again that was tried so often."""
-        longest = self._pace.longest if receipt.reception is Reception.AWAY else self._pace.seldom
+        longest = self._pace.longest if receipt.uptake is Uptake.AWAY else self._pace.seldom
         most = min(self._pace.first * 2.0 ** min(times - 1, _MOST_DOUBLINGS), longest)
         return min(receipt.after, longest) + most * self._jitter()
 
@@ -267,7 +267,7 @@ class Delivery:
         times = 0
         while still():
             receipt = await self._post.done(self.callback(lane.connection, callback), lane.connection)
-            if receipt.reception is not Reception.AWAY:
+            if receipt.uptake is not Uptake.AWAY:
                 return
             times += 1
             await self._pause(lane, self.wait(times, receipt))

@@ -1,21 +1,18 @@
 """The agent's jobs: images that are to be looked through, and results on their way to the server."""
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.delivery import Delivery, Pace
 from tidewaiter.broker.agent.desks import Desks
-from tidewaiter.broker.agent.folder import WorkFolder, work_folder
 from tidewaiter.broker.agent.looking import Fetched, Looks, fetched, told
-from tidewaiter.broker.agent.post import HttpPost, Post
+from tidewaiter.broker.agent.post import Post
 from tidewaiter.broker.agent.records import OVER, Record, Records, Wanted
 from tidewaiter.broker.agent.registries import Registries
 from tidewaiter.broker.agent.shelf import DiskShelf
@@ -23,39 +20,14 @@ from tidewaiter.broker.agent.spool import Parcel, Spool
 from tidewaiter.broker.agent.waiting import Room, Turns
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import Job, JobState
-from tidewaiter.broker.signing import Seal
 from tidewaiter.broker.wire import Code
-from tidewaiter.errors import BrokerError, UsageError
-from tidewaiter.fleet.looker import Looked, Looker
-from tidewaiter.fleet.watcher import Unwatched, Watcher
+from tidewaiter.errors import BrokerError
+from tidewaiter.fleet.looker import Looked
 from tidewaiter.image.limits import Limits
 from tidewaiter.scan.failures import failure
 
-__all__ = ["Ceilings", "Counts", "Jobs", "Wanted", "working"]
-
-_GIB = 1 << 30
 _log = journal("agent")
-_CALLS = 16  # threads for disks, beside one an image
 _DISK_PAUSE = 5.0  # seconds until a full disk is tried again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceilings:
-    """How much an agent takes on. Sizes are in bytes.
-
-    `operations` images are looked through at the same time, and `waiting` more wait, of one connection at most
-    `waiting_each`. `image_bytes`: the layers of one image as they are stored; `under_way_bytes`: those of all images
-    that are looked through at the same time (a larger one goes alone). `spool_bytes`: results that are not delivered;
-    beyond it no job is begun, and what is under way still finds its place. `shelf_bytes`: layers that are kept.
-    """
-
-    operations: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    waiting: int = 10_000
-    waiting_each: int = 5_000
-    image_bytes: int = 2 * _GIB
-    under_way_bytes: int = 4 * _GIB
-    spool_bytes: int = 10 * _GIB
-    shelf_bytes: int = 5 * _GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,53 +252,3 @@ class Jobs:
             record.parcel = None
         else:
             self._records.forget(record)
-
-
-@asynccontextmanager
-async def working(
-    folder: str,
-    *,
-    ceilings: Ceilings,
-    limits: Limits,
-    home: str = "",
-    tls: SSLContext | None = None,
-    seal: Seal | None = None,
-    watcher: Watcher | None = None,
-) -> AsyncIterator[Jobs]:
-    """Jobs in this folder; what an agent before this one left there is delivered.
-
-    `home` is the base URL of the client as far as none was heard of: results on disk may tell an older one. Callbacks
-    are signed with the `seal`, and their answers have to be; `tls` is for callbacks by https. Raises UsageError where
-    the folder cannot be used, or another agent has it.
-    """
-    async with AsyncExitStack() as stack:
-        place = stack.enter_context(work_folder(folder))
-        desks = Desks(calls=_CALLS + ceilings.operations)
-        stack.callback(desks.close)
-        spool, shelf = await desks.call(partial(_opened, place, ceilings))
-        registries = Registries()
-        looker = Looker(
-            workers=ceilings.operations, limits=limits, apis=registries, shelf=shelf, watcher=watcher or Unwatched()
-        )
-        yield await stack.enter_async_context(
-            Jobs(
-                looks=stack.enter_context(looker),
-                registries=registries,
-                spool=spool,
-                shelf=shelf,
-                post=await stack.enter_async_context(HttpPost(desks, tls=tls, seal=seal)),
-                desks=desks,
-                ceilings=ceilings,
-                limits=limits,
-                home=home,
-            )
-        )
-
-
-def _opened(place: WorkFolder, ceilings: Ceilings) -> tuple[Spool, DiskShelf]:
-    try:
-        spool = Spool(place.spool, ceiling=ceilings.spool_bytes)
-        return spool, DiskShelf(place.shelf, ceiling=ceilings.shelf_bytes)
-    except OSError as error:
-        where = error.filename or place.spool
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(where), advice="Make it the agent's") from None

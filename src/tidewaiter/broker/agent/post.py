@@ -54,7 +54,7 @@ _NOTICE = b"{}"
 _NOTICE_DIGEST = hashlib.sha256(_NOTICE).hexdigest()
 
 
-class Reception(Enum):
+class Uptake(Enum):
     """How a callback was taken. AWAY: nobody is there, or not now. GONE: the connection is not known any more.
 
     REFUSED: this one is not taken, another may be.
@@ -70,7 +70,7 @@ class Reception(Enum):
 class Receipt:
     """What came of a callback; `after` are the seconds that the other side wants to be left alone."""
 
-    reception: Reception
+    uptake: Uptake
     why: str = ""
     after: float = 0.0
 
@@ -134,7 +134,7 @@ class HttpPost:
             sent = {**headers, DEADLINE: f"{left:.3f}"}
             return await self._send(url, sent, body, left)
         except (BrokerError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Receipt(Reception.AWAY, str(error) or type(error).__name__)
+            return Receipt(Uptake.AWAY, str(error) or type(error).__name__)
 
     async def _send(self, url: URL, headers: dict[str, str], body: "_Body", left: float) -> Receipt:
         """What the client says to it. Raises BrokerError where it does not prove who it is."""
@@ -163,13 +163,13 @@ class _Body:
 def _receipt(answer: aiohttp.ClientResponse) -> Receipt:
     status = answer.status
     if status == HTTPStatus.OK:
-        return Receipt(Reception.TAKEN)
+        return Receipt(Uptake.TAKEN)
     why = f"the client answers {status}"
     if status in _GONE:
-        return Receipt(Reception.GONE, why)
+        return Receipt(Uptake.GONE, why)
     if status in _FINAL:
-        return Receipt(Reception.REFUSED, why)
-    return Receipt(Reception.AWAY, why, _after(answer))
+        return Receipt(Uptake.REFUSED, why)
+    return Receipt(Uptake.AWAY, why, _after(answer))
 
 
 def _after(answer: aiohttp.ClientResponse) -> float:

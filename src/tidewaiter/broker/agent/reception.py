@@ -12,7 +12,8 @@ from tidewaiter.broker.agent.callbacks import check_callback
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.entrance import Entrance
 from tidewaiter.broker.agent.entrances import Entrances
-from tidewaiter.broker.agent.jobs import Counts, Wanted
+from tidewaiter.broker.agent.jobs import Counts
+from tidewaiter.broker.agent.records import Wanted
 from tidewaiter.broker.agent.redaction import Redact
 from tidewaiter.broker.agent.settings import AgentSettings
 from tidewaiter.broker.credentials import decode

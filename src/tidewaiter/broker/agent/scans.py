@@ -8,9 +8,9 @@ from aiohttp import web
 
 from tidewaiter.broker.agent.answers import document
 from tidewaiter.broker.agent.callbacks import check_callback
-from tidewaiter.broker.agent.jobs import Wanted
 from tidewaiter.broker.agent.lists import digest_of
 from tidewaiter.broker.agent.reception import Asked, Reception, deadline_over
+from tidewaiter.broker.agent.records import Wanted
 from tidewaiter.broker.messages import IDEMPOTENCY, Job, ScanRequest
 from tidewaiter.broker.names import JOB_NAME
 from tidewaiter.broker.wire import Code

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field
 
-from tidewaiter.broker.agent.jobs import Ceilings
+from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.tls import PortSettings
 from tidewaiter.image.limits import Limits
 
