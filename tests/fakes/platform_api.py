@@ -133,6 +133,7 @@ class FakeAgent:
             size=len(packed),
             layers_read=looked.layers_read,
             bytes_pulled=looked.bytes_pulled,
+            fingerprint=self.info.fingerprint,
         )
         return self.spoil(msgspec.json.encode(head) + b"\n" + packed)
 

@@ -273,7 +273,10 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of a job: `failure` where there is no inventory. An inventory has `size` bytes and follows."""
+    """What came of a job: `failure` where there is no inventory. An inventory has `size` bytes and follows.
+
+    `fingerprint` is that of the extractors that looked: others may have greeted, before an agent was replaced.
+    """
 
     job: str
     digest: Digest
@@ -281,6 +284,7 @@ class Result(msgspec.Struct, frozen=True):
     size: int = 0
     layers_read: int = 0
     bytes_pulled: int = 0
+    fingerprint: str = ""
 
 
 class Arrived(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 from tidewaiter.broker.agent.looking import told
 from tidewaiter.broker.messages import Result, ScanRequest
 from tidewaiter.fleet.looker import Looked
+from tidewaiter.inventory.catalog import FINGERPRINT
 from tidewaiter.inventory.encoding import decode_inventory
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Digest, ImageIdentity, Layer
@@ -33,7 +34,7 @@ def test_an_inventory_follows_its_line() -> None:
     result, packed = read(
         told("job", WANTED, Looked(inventory=INVENTORY, layers_read=2, bytes_pulled=3), redact=redact)
     )
-    assert result == Result("job", DIGEST, size=len(packed), layers_read=2, bytes_pulled=3)
+    assert result == Result("job", DIGEST, size=len(packed), layers_read=2, bytes_pulled=3, fingerprint=FINGERPRINT)
     assert decode_inventory(packed).packages == (PACKAGE,)
 
 

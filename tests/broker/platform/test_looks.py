@@ -177,6 +177,16 @@ def test_agents_with_other_extractors_look_again(world: World) -> None:
     assert world.agent.lookers.looked.total() == 2
 
 
+def test_what_other_extractors_saw_than_those_that_greeted_is_not_taken_for_theirs(world: World) -> None:
+    digest = world.ecr.push("app", built("a"))
+    world.agent.spoil = lambda content: content.replace(b"fingerprint-1", b"fingerprint-2")
+    number = world.run()
+    assert world.ends(number) == {digest: "failed malformed"}
+    assert "other extractors" in world.detail(number, digest)
+    world.agent.spoil = lambda content: content
+    assert world.ends(world.run()) == {digest: "scanned"}
+
+
 def test_two_connections_are_looked_at_at_the_same_time(tmp_path: Path) -> None:
     other = MemoryRegistry(registry=registry("222222222222"), account=Account(id="222222222222"))
     agents = {"one": FakeAgent(), "two": FakeAgent([other])}

@@ -26,12 +26,12 @@ STRANGE = encode_inventory(Inventory(image=ImageIdentity(reference="b", digest=O
 
 
 def body(packed: bytes = PACKED, **changes: object) -> bytes:
-    result = Result(job="job", digest=DIGEST, size=len(packed), layers_read=3, bytes_pulled=4)
+    result = Result(job="job", digest=DIGEST, size=len(packed), layers_read=3, bytes_pulled=4, fingerprint="f2")
     return msgspec.json.encode(msgspec.structs.replace(result, **changes)) + b"\n" + packed
 
 
 def read(content: bytes) -> Told:
-    return read_result([content[:7], content[7:]], job="job", digest=DIGEST)
+    return read_result([content[:7], content[7:]], job="job", digest=DIGEST, fingerprints={"f1", "f2"})
 
 
 def bomb(size: int) -> bytes:
@@ -79,6 +79,8 @@ def test_a_failure_has_none() -> None:
         (b"[" * 100_000 + b"\n", MalformedError, "not as agreed"),
         (body(job="another"), MalformedError, "another job"),
         (body(digest=OTHER), MalformedError, "another job"),
+        (body(fingerprint="f3"), MalformedError, "other extractors"),
+        (body(fingerprint=""), MalformedError, "other extractors"),
         (body(layers_read=-1), MalformedError, "cannot be"),
         (body(bytes_pulled=1 << 62), MalformedError, "cannot be"),
         (body(b"", failure=replace(FAILURE, detail="\0")), MalformedError, "cannot be"),
@@ -120,5 +122,5 @@ def test_no_more_is_read_than_the_ceiling() -> None:
         return chunk
 
     with pytest.raises(LimitError, match="more than"):
-        read_result(iter(endless(), b""), job="job", digest=DIGEST)
+        read_result(iter(endless(), b""), job="job", digest=DIGEST, fingerprints={"f1", "f2"})
     assert given <= results.STORED_MOST + (2 << 20)

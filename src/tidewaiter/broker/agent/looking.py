@@ -15,6 +15,7 @@ from tidewaiter.fleet.looker import Looked, Progress, PulledImage
 from tidewaiter.fleet.pull import Origin
 from tidewaiter.image.limits import Limits
 from tidewaiter.image.manifest import read_document
+from tidewaiter.inventory.catalog import FINGERPRINT
 from tidewaiter.inventory.encoding import encode_inventory
 from tidewaiter.model.cloud import Registry, Repository
 from tidewaiter.model.gap import Gap, Stage
@@ -80,6 +81,7 @@ def told(job: str, wanted: ScanRequest, looked: Looked, *, redact: Redact) -> by
         size=len(inventory),
         layers_read=looked.layers_read,
         bytes_pulled=looked.bytes_pulled,
+        fingerprint=FINGERPRINT,
     )
     return msgspec.json.encode(result) + b"\n" + inventory
 

@@ -5,7 +5,7 @@ asked for: under way, waiting at the server, or delivered. A result is acknowled
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,8 +47,8 @@ class Pace:
 class Collection:
     """The images that one connection is asked for. `agent` and `server` are the patience with each of the two.
 
-    A job that the agent has forgotten is asked for again. One whose result somebody else has fetched, or that was
-    cancelled before, is asked for under another name.
+    `fingerprints` are those of the extractors that may look. A job that the agent has forgotten is asked for again. One
+    whose result somebody else has fetched, or that was cancelled before, is asked for under another name.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Collection:
         bearing: Bearing,
         watcher: Watcher,
         pace: Pace,
+        fingerprints: Container[str],
     ) -> None:
         self._connection = connection
         self._api = api
@@ -74,6 +75,7 @@ class Collection:
         self._arrived = self._clock()
         self._watcher = watcher
         self._pace = pace
+        self._fingerprints = fingerprints
         self._posts = Desk(_POSTING)
         self._acknowledgements = Acknowledgements(self._acknowledge)
         self._closed = threading.Event()
@@ -207,7 +209,8 @@ class Collection:
         with self._api.result(self._connection, name) as answer:
             if answer is None:
                 return None
-            return read_result(answer.chunks(), job=name, digest=job.image.digest)
+            chunks, digest = answer.chunks(), job.image.digest
+            return read_result(chunks, job=name, digest=digest, fingerprints=self._fingerprints)
 
     def _take(self, name: str, job: Job, told: Told) -> None:
         result = told.result

@@ -76,6 +76,11 @@ class Expedition:
         return kinds.pop()[0] if kinds else FINGERPRINT
 
     @property
+    def fingerprints(self) -> frozenset[str]:
+        """Those of the extractors of all agents."""
+        return frozenset(each.fingerprint for each in self._agents) or frozenset({FINGERPRINT})
+
+    @property
     def limits(self) -> Limits:
         """The agents' ceilings; the lowest, where they differ."""
         return _lowest(each.limits for each in self._agents)

@@ -92,5 +92,6 @@ class RelayedLooker:
                     bearing=self._expedition.bearing,
                     watcher=self._watcher,
                     pace=self._pace,
+                    fingerprints=self._expedition.fingerprints,
                 )
             return self._collections[api.connection]

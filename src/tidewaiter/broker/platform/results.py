@@ -1,6 +1,6 @@
 """What came of a job, read from the bytes that an agent delivered: under ceilings, and held against what was asked."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -41,8 +41,8 @@ class Told:
     inventory: Inventory | None = None
 
 
-def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest) -> Told:
-    """The result of this job, which was to look through the image of this digest.
+def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest, fingerprints: Container[str]) -> Told:
+    """The result of this job, which was to look through the image of this digest with extractors of these fingerprints.
 
     Raises MalformedError for what is none, or is another one's, and LimitError for one beyond the ceilings.
     """
@@ -55,6 +55,9 @@ def read_result(chunks: Iterable[bytes], *, job: str, digest: Digest) -> Told:
         raise MalformedError("its result tells what cannot be")
     if result.job != job or result.digest != digest:
         raise MalformedError("its result is that of another job")
+    if result.fingerprint not in fingerprints:
+        what = "it was looked through with other extractors than those of the agent that greeted"
+        raise MalformedError(what, advice="Run again, and replace all agents of a connection together")
     if result.failure is not None and result.failure.why in _OF_THE_PLATFORM:
         raise MalformedError(f"its result is a failure that only the platform decides: {result.failure.why}")
     if len(packed) != result.size:
