@@ -15,6 +15,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.typedefs import Handler
 
+from tidewaiter.broker.causes import cause
 from tidewaiter.broker.journal import journal
 from tidewaiter.errors import UsageError
 
@@ -162,7 +163,7 @@ async def _listen(
             connected, host, port, ssl=tls, backlog=_BACKLOG, ssl_handshake_timeout=handshake
         )
     except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise UsageError(f"cannot listen on {host}:{port}: {cause(error)}") from error
 
 
 class _Refusal(asyncio.Protocol):

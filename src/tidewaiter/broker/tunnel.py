@@ -44,7 +44,8 @@ class Tunnel:
     """One side of a tunnel. `run` has to run for anything to come or go.
 
     `asks_odd`: whether this side's requests have odd numbers; the other side's are even. `noticed` is called with what
-    the other side tells of connections and itself. `round_trip`: seconds of the last ping, 0 before.
+    the other side tells of connections and itself. `round_trip`: seconds of the last ping, 0 before. `ended`: why it
+    ended, "" before, and where `run` was cancelled before there was a reason.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Tunnel:
         self._quiet = False
         self._mark = 0
         self.round_trip = 0.0
+        self.ended = ""
 
     @property
     def load(self) -> int:
@@ -88,14 +90,13 @@ class Tunnel:
         """Carries until the end, and returns why it ended. What was under way ends with BrokerError (lost)."""
         self._running = True
         tasks = [asyncio.create_task(work) for work in (self._read(), self._outbox.run(), self._beat())]
-        reason, code = "this side is ending", _NORMAL
         try:
             waited: Iterable[asyncio.Future[None] | asyncio.Future[str]] = (*tasks, self._stopped)
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            reason, code = self._why(tasks)
         finally:
-            await self._finish(tasks, reason, code)
-        return reason
+            self.ended, code = self._why(tasks)
+            await self._finish(tasks, self.ended or "this side is ending", code)
+        return self.ended
 
     async def close(self, reason: str) -> None:
         """Ends the tunnel, with what was told before; returns when all is over."""
@@ -193,6 +194,8 @@ class Tunnel:
         if self._stopped.done():
             return self._stopped.result(), _NORMAL
         failures = [task.exception() for task in tasks if task.done()]
+        if not failures:
+            return "", _NORMAL
         if isinstance(error := failures[0], BrokerError):
             return str(error), _PROTOCOL_ERROR if error.code == Code.MALFORMED else _NORMAL
         _log.error("The tunnel failed", exc_info=error)

@@ -1,6 +1,7 @@
 """How clients come in, and how they go."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -229,6 +230,18 @@ def test_a_connection_that_a_client_lets_go_is_not_asked_there(store: Store) -> 
                 assert (answer.status, answer.headers[ERROR]) == (503, "not-connected")
 
     asyncio.run(main())
+
+
+def test_who_ended_a_tunnel_and_why_is_logged(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tidewaiter.broker")
+
+    async def main() -> None:
+        async with scene(store) as here:
+            await here.client.tunnel.close("the client let it go")
+            await until(lambda: len(here.server.server.tunnels) == 0)
+
+    asyncio.run(main())
+    assert "a tunnel ended: the other side ended the tunnel: the client let it go" in caplog.messages
 
 
 def test_a_tunnel_that_ended_is_gone_from_all_lists(store: Store) -> None:

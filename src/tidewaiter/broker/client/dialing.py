@@ -5,7 +5,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import (
     ClientConnectorCertificateError,
-    ClientConnectorDNSError,
     ClientError,
     ClientHandlerType,
     ClientHttpProxyError,
@@ -21,6 +20,7 @@ from aiohttp import (
 )
 
 from tidewaiter.broker.carrier import SOCKET, Carrier, WebSocketCarrier
+from tidewaiter.broker.causes import cause
 from tidewaiter.broker.tls import is_loopback
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError, UsageError
@@ -114,23 +114,18 @@ def _explained(error: Exception) -> tuple[str, str]:
         case ClientHttpProxyError():
             return f"the proxy answered {error.status}", _PROXIES
         case ClientProxyConnectionError():
-            return f"the proxy cannot be reached: {_reason(error)}", _PROXIES
+            return f"the proxy cannot be reached: {cause(error)}", _PROXIES
         case WSServerHandshakeError():
             return _answered(error.status)
-        case ClientConnectorCertificateError() | ClientSSLError():
-            return f"its certificate is not trusted: {error}", "Name the authority that made it: --ca-cert."
-        case ClientConnectorDNSError():
-            return "its name cannot be resolved", ""
+        case ClientConnectorCertificateError():
+            return f"its certificate is not trusted: {cause(error)}", "Name the authority that made it: --ca-cert."
+        case ClientSSLError():
+            return f"TLS with it fails: {cause(error)}", "Does it speak TLS, or should the URL be http://?"
         case _:
-            return f"it cannot be reached: {_reason(error)}", ""
+            return f"it cannot be reached: {cause(error)}", ""
 
 
 def _answered(status: int) -> tuple[str, str]:
     if status in _LATER:
         return f"the server takes no tunnels now: it answered {status}", ""
     return f"the server answered {status} instead of opening a tunnel", "Is it a broker server's URL?"
-
-
-def _reason(error: Exception) -> str:
-    words = error.strerror if isinstance(error, OSError) else ""
-    return words or str(error) or type(error).__name__

@@ -121,6 +121,7 @@ def _beating(heartbeat: float) -> TunnelSettings:
 async def _welcomed(carrier: Carrier, connections: tuple[Connection, ...], replica: str) -> Welcome:
     welcome = await greet(carrier, Hello(wire.VERSION, tuple(each.token for each in connections), replica, _SOFTWARE))
     if not any(welcome.connections):
-        what, advice = "the server refused every token", "Create the connections anew on the platform."
+        what = "the server refused every token"
+        advice = "Compare them with what the platform showed; `tidewaiter broker connections create` makes new ones."
         raise BrokerError(what, advice=advice, retry=True, code=Code.UNAUTHORIZED)
     return welcome

@@ -78,7 +78,7 @@ class Link:
 
     def absence(self) -> BrokerError:
         """That there is no tunnel now, and why."""
-        what = f"there is no tunnel to the server: {self.trouble.what}"
+        what = f"there is no tunnel to {self.trouble.where or 'the server'}: {self.trouble.what}"
         return BrokerError(what, advice=self.trouble.advice, retry=True, code=Code.NOT_CONNECTED)
 
     def renew(self, connections: tuple[Connection, ...]) -> None:

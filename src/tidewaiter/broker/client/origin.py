@@ -19,6 +19,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from tidewaiter.broker.causes import cause, is_distrust
 from tidewaiter.broker.client.dialing import base_url
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.headers import forwarded
@@ -186,13 +187,13 @@ async def read(body: AsyncIterator[bytes], most: int) -> bytes:
 
 
 def _unreachable(host: str, error: Exception) -> BrokerError:
-    words = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
     advice = "Is it running, and is CR_AGENT_URL its address?"
-    return BrokerError(
-        f"the agent at {host} does not answer: {words}", advice=advice, retry=True, code=Code.UNREACHABLE
-    )
+    if is_distrust(error):
+        advice = "Name the authority of its certificate: --ca-cert. And does it speak TLS?"
+    what = f"the agent at {host} does not answer: {cause(error)}"
+    return BrokerError(what, advice=advice, retry=True, code=Code.UNREACHABLE)
 
 
 def _broken_off(error: Exception) -> BrokerError:
-    what = f"the agent's answer broke off: {str(error) or type(error).__name__}"
+    what = f"the agent's answer broke off: {cause(error)}"
     return BrokerError(what, retry=True, code=Code.UNREACHABLE)

@@ -129,9 +129,9 @@ class Entrance:
         told = fields(replica=session.replica, tunnel=session.key, connections=" ".join(sorted(session.connections)))
         _log.info("a tunnel was opened", extra=told)
         self._tunnels.add(session)
-        why = "its connection was cut"
         try:
-            why = await session.tunnel.run()
-        finally:
+            await session.tunnel.run()
+        finally:  # the other side may be gone, and this handler cancelled, before the tunnel has come to its end
             self._tunnels.remove(session)
+            why = session.tunnel.ended or "its connection was cut"
             _log.info("a tunnel ended: %s", why, extra=fields(replica=session.replica, tunnel=session.key))
