@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE
+from tidewaiter.broker.signing import PROOF, SIGNATURE
+
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -18,6 +21,9 @@ HOP_BY_HOP = frozenset(
 """What is about one connection only: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1"""
 
 _OWN = HOP_BY_HOP | {"host", "content-length", "expect", "date", "server"}
+
+OF_EACH_HOP = frozenset({CALLBACK, CONNECTION, DEADLINE, SIGNATURE, PROOF, "authorization", "cookie", "x-api-key"})
+"""What each hop says itself, whatever it was told, and by what it is known to the next one only."""
 
 _WITHOUT_BODY = frozenset({204, 304})
 

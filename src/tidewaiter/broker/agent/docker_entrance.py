@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tidewaiter.aws.registries import Found, RegistryApi
-from tidewaiter.broker.agent.probes import probe_listing
+from tidewaiter.broker.agent.probes import list_first, probe_listing
 from tidewaiter.broker.agent.redaction import redaction
 from tidewaiter.broker.messages import Credentials, Probe
 from tidewaiter.errors import UsageError
@@ -34,9 +34,7 @@ class DockerEntrance:
 
     def prove(self) -> None:
         """List the first repository, and its images."""
-        first = next(iter(self._api.repositories()), None)
-        if first is not None:
-            next(iter(self._api.images(first)), None)
+        list_first(self._api)
 
     def found(self) -> Iterator[Found]:
         """The registry itself."""

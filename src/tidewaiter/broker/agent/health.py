@@ -31,9 +31,7 @@ class Healthy(msgspec.Struct, frozen=True):
 async def healthcheck(reception: Reception, asked: Asked) -> web.StreamResponse:  # noqa: ARG001 - as all answers
     """Whether the agent works: its folder can be written, and has room. Asks nothing of AWS."""
     counts = reception.jobs.counts()
-    trouble = _folder(reception.settings.folder)
-    if counts.spool_full:
-        trouble = trouble or "no room is left for results until some are delivered"
+    trouble = _trouble(reception, counts)
     told = Healthy(ok=not trouble, version=tidewaiter.__version__, trouble=trouble, jobs=counts)
     return document(told, status=_BROKEN if trouble else 200)
 
@@ -51,10 +49,8 @@ async def systemcheck(reception: Reception, asked: Asked) -> web.StreamResponse:
 
 
 def _own(reception: Reception) -> Probe:
-    trouble = _folder(reception.settings.folder)
-    full = reception.jobs.counts().spool_full
-    detail = trouble or ("no room is left for results until some are delivered" if full else "it takes jobs")
-    return Probe(name="agent", ok=not trouble and not full, detail=detail)
+    trouble = _trouble(reception, reception.jobs.counts())
+    return Probe(name="agent", ok=not trouble, detail=trouble or "it takes jobs")
 
 
 def _tried(reception: Reception, entrance: Entrance | None) -> list[Probe]:
@@ -69,6 +65,9 @@ def _tried(reception: Reception, entrance: Entrance | None) -> list[Probe]:
     return checks
 
 
-def _folder(path: str) -> str:
-    """What is wrong with the agent's folder; "" if nothing is."""
-    return "" if os.access(path, os.W_OK | os.X_OK) else f"the folder {path} cannot be written"
+def _trouble(reception: Reception, counts: Counts) -> str:
+    """What keeps the agent from taking jobs; "" if nothing does."""
+    folder = reception.settings.folder
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} cannot be written"
+    return "no room is left for results until some are delivered" if counts.spool_full else ""

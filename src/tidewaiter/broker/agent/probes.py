@@ -35,12 +35,13 @@ def failed_probe(name: str, error: TidewaiterError) -> Probe:
 
 def probe_listing(api: RegistryApi) -> Probe:
     """Whether a registry lists its repositories, and the images of the first one."""
+    return probe(f"registry {api.registry.host}", lambda: list_first(api))
 
-    def attempt() -> str:
-        first = next(iter(api.repositories()), None)
-        if first is None:
-            return "it lists its repositories, of which there are none"
-        next(iter(api.images(first)), None)
-        return f"it lists its repositories and the images of {first}"
 
-    return probe(f"registry {api.registry.host}", attempt)
+def list_first(api: RegistryApi) -> str:
+    """Lists the first repository and its images, and says so. Raises CloudError."""
+    first = next(iter(api.repositories()), None)
+    if first is None:
+        return "it lists its repositories, of which there are none"
+    next(iter(api.images(first)), None)
+    return f"it lists its repositories and the images of {first}"

@@ -8,22 +8,22 @@ from aiohttp import web
 from tidewaiter.broker.client.link import Link
 from tidewaiter.broker.client.metrics import Metrics
 from tidewaiter.broker.deadlines import deadline_of
-from tidewaiter.broker.headers import Headers, forwarded
+from tidewaiter.broker.headers import OF_EACH_HOP, Headers, forwarded
 from tidewaiter.broker.journal import fields, journal
-from tidewaiter.broker.messages import CALLBACK, CONNECTION, CONTENT_DIGEST, CREDENTIALS, DEADLINE, JOB
+from tidewaiter.broker.messages import CONNECTION, CONTENT_DIGEST, CREDENTIALS, JOB
 from tidewaiter.broker.names import shown
 from tidewaiter.broker.passing import passed_on
 from tidewaiter.broker.paths import Target
 from tidewaiter.broker.refusals import response_of, status_of
 from tidewaiter.broker.rules import RuleList
-from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven, Seal
+from tidewaiter.broker.signing import PROOF, Proven, Seal
 from tidewaiter.broker.tunnel import Request
 from tidewaiter.broker.wire import DEADLINE_MOST, Code
 from tidewaiter.errors import BrokerError
 
 _log = journal("client")
 
-_OWN = frozenset({CONNECTION, CALLBACK, DEADLINE, CREDENTIALS, SIGNATURE, PROOF, "authorization", "cookie"})
+_OWN = OF_EACH_HOP | {CREDENTIALS}
 _DROPPED = frozenset({PROOF, "set-cookie"})
 
 

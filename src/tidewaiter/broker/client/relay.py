@@ -8,21 +8,17 @@ from tidewaiter.broker.client.metrics import Metrics
 from tidewaiter.broker.client.origin import Origins, Outgoing, read
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.client.substitution import substitute
-from tidewaiter.broker.headers import Headers, forwarded
+from tidewaiter.broker.headers import OF_EACH_HOP, Headers, forwarded
 from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE
 from tidewaiter.broker.paths import Target, canonical
 from tidewaiter.broker.rules import BODY_CEILING, Rule, RuleList
-from tidewaiter.broker.signing import PROOF, SIGNATURE
 from tidewaiter.broker.streams import Body
 from tidewaiter.broker.tunnel import Handler, Reply, Request
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
 
 _log = journal("client")
-
-_OWN = frozenset({CALLBACK, CONNECTION, DEADLINE, SIGNATURE, PROOF, "authorization", "x-api-key", "cookie"})
-"""What the client says itself, whatever the platform sent; and how the platform proves itself to others."""
 
 
 class Relay:
@@ -53,7 +49,7 @@ class Relay:
 
     async def _carried(self, connection: Connection, request: Request, body: Body) -> Reply:
         target = canonical(request.target)
-        headers = joined(forwarded(request.headers, without=_OWN))
+        headers = joined(forwarded(request.headers, without=OF_EACH_HOP))
         rule, content = await self._allowed(request.method, target, headers, body)
         substitute(headers, connection.variables)
         headers[CONNECTION] = request.connection

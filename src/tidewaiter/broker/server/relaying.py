@@ -7,9 +7,9 @@ import msgspec
 from aiohttp import web
 
 from tidewaiter.broker.deadlines import deadline_of
-from tidewaiter.broker.headers import forwarded
+from tidewaiter.broker.headers import OF_EACH_HOP, forwarded
 from tidewaiter.broker.journal import journal
-from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE, IDEMPOTENCY
+from tidewaiter.broker.messages import IDEMPOTENCY
 from tidewaiter.broker.passing import Answered, passed_on
 from tidewaiter.broker.paths import Target
 from tidewaiter.broker.refusals import response_of, status_of
@@ -18,14 +18,12 @@ from tidewaiter.broker.server.metrics import Metrics
 from tidewaiter.broker.server.peers import Peers
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.server.tunnels import Tunnels
-from tidewaiter.broker.signing import PROOF, SIGNATURE, Proven
+from tidewaiter.broker.signing import PROOF, Proven
 from tidewaiter.broker.wire import Code, Request
 from tidewaiter.errors import BrokerError
 
 _log = journal("server")
 
-_OURS = frozenset({"authorization", "x-api-key", "cookie", CONNECTION, CALLBACK, DEADLINE, SIGNATURE, PROOF})
-"""Headers of the platform's that mean something to this server, or that only a client or agent may set."""
 
 _PROOFS = frozenset({PROOF})
 _SAFE = frozenset({"GET", "HEAD"})
@@ -72,7 +70,7 @@ class Relay:
             raise BrokerError(what, retry=True, code=Code.DEADLINE) from None
 
     def _request(self, request: web.Request, target: Target, seconds: float) -> Request:
-        headers = forwarded(request.headers.items(), without=_OURS)
+        headers = forwarded(request.headers.items(), without=OF_EACH_HOP)
         return Request(request.method, str(target.below(2)), target.segments[1], headers, seconds)
 
     async def _body(self, request: web.Request) -> bytes | AsyncIterator[bytes]:
