@@ -157,16 +157,37 @@ def test_the_table_shows_what_was_refused_and_what_to_add() -> None:
         statement='{"a":1}',
         document="the trust",
     )
-    shown = table(
-        Checkup(ok=False, connections=(ConnectionCheck(connection="payments", ok=False, checks=(works, fails)),))
-    )
+    listing = Probe(name="registry 1.dkr.ecr.eu-west-1.amazonaws.com", ok=False, detail="denied", advice="Look.")
+    checks = (works, fails, listing)
+    shown = table(Checkup(ok=False, connections=(ConnectionCheck(connection="payments", ok=False, checks=checks),)))
     assert shown.splitlines() == [
-        "payments  tunnel  ok     to https://b",
-        "payments  role    FAILS  may not\\x1b[2J",
-        "                  action: sts:AssumeRole",
-        '                  add: {"a":1}',
-        "                  to: the trust",
+        "payments  ok     tunnel    to https://b",
+        "payments  FAILS  role      may not\\x1b[2J",
+        "                           refused: sts:AssumeRole",
+        '                           Add to the trust: {"a":1}',
+        "payments  FAILS  registry  1.dkr.ecr.eu-west-1.amazonaws.com: denied",
+        "                           Look.",
     ]
+
+
+def test_the_table_says_nothing_twice_and_fits_the_terminal() -> None:
+    advice = 'Add to the trust policy of the role: {"Effect": "Allow"}'
+    role = Probe(
+        name="role",
+        ok=False,
+        detail="the agent may not do sts:AssumeRole",
+        action="sts:AssumeRole",
+        statement='{"Effect": "Allow"}',
+        document="the trust policy of the role",
+        advice=advice,
+    )
+    found = Checkup(ok=False, connections=(ConnectionCheck(connection="shop", ok=False, checks=(role,)),))
+    assert table(found).splitlines() == [
+        "shop  FAILS  role  the agent may not do sts:AssumeRole",
+        f"                   {advice}",
+    ]
+    assert max(map(len, table(found, 60).splitlines())) <= 60
+    assert " ".join(table(found, 60).split()) == " ".join(table(found).split())
 
 
 def test_the_command_runs_rereads_and_stops(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_it_shows_no_token_to_the_network(tidewaiter: Callable[..., Ran]) -> Non
         (("--https-cert", "missing.pem"), "missing.pem: cannot be read"),
         (("--api-key-file", "missing"), "missing: cannot be read"),
         (("--store", "mysql://x/y"), "is not an address of a store"),
-        (("--host", "192.0.2.1", "--allow-plain-http"), "cannot listen on 192.0.2.1"),
+        (("--host", "192.0.2.1", "--allow-plaintext"), "cannot listen on 192.0.2.1"),
     ],
     ids=["no address", "a path", "no certificate", "no key file", "no store", "no such host"],
 )
@@ -74,3 +74,19 @@ def test_a_server_in_its_own_process_serves_until_it_is_told_to_stop(
         said = server.stderr.read().decode()
         assert server.wait(20) == 0
     assert KEY not in said
+
+
+def test_the_platforms_service_is_the_same_server_under_a_name_of_its_own(
+    tidewaiter: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, alone: Path
+) -> None:
+    assert "has no API key" in tidewaiter("serve").err
+    monkeypatch.setenv("TIDEWAITER_BROKER_KEY", KEY)
+    monkeypatch.setenv("TIDEWAITER_SERVE_HOST", "0.0.0.0")
+    assert "to listen on 0.0.0.0 without TLS" in tidewaiter("serve").err
+    (alone / "tidewaiter.toml").write_text('[serve]\nadvertise = "nowhere"\n')
+    monkeypatch.delenv("TIDEWAITER_SERVE_HOST")
+    assert "--advertise 'nowhere' is no address" in tidewaiter("serve").err
+    own, other = (
+        tidewaiter(*words, "--help").out.partition("Options:")[2] for words in (("serve",), ("broker", "serve"))
+    )
+    assert own.partition("Examples:")[0] == other.partition("Examples:")[0]

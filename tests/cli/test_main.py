@@ -96,7 +96,9 @@ def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixt
         assert word in out
 
 
-@pytest.mark.parametrize("name", ["scan", "sbom", "match", "ecr", "org", "iam", "db", "demo"])
+@pytest.mark.parametrize(
+    "name", ["scan", "sbom", "match", "ecr", "org", "serve", "broker", "agent", "iam", "db", "demo"]
+)
 def test_every_listed_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     assert "Usage: tidewaiter" in capsys.readouterr().out
@@ -130,7 +132,7 @@ def test_wrong_usage_is_told_on_stderr_with_exit_code_3(
     ("arguments", "said"),
     [
         (["scna"], "Did you mean 'scan'?"),
-        (["frobnicate"], "The commands are scan, sbom, match, ecr, org, broker, agent, iam, db, demo."),
+        (["frobnicate"], "The commands are scan, sbom, match, ecr, org, serve, broker, agent, iam, db, demo."),
         (["db", "bild"], "Did you mean 'build'?"),
         (["scan", "--fromat", "json", "x"], "Did you mean '--format'?"),
         (["scan", "--severity", "hgih", "x"], "hgih: not among unknown, negligible, low, medium, high, critical"),

@@ -1,6 +1,7 @@
 """`tidewaiter ecr scan|list --via`: what is behind broker connections, scanned and listed like any other registry."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,18 @@ def test_several_connections_are_one_run_and_a_second_one_pulls_nothing(
     assert first.json["images"] == second.json["images"]
     assert not second.json["run"]["continued"]
     assert sum(agent.posted.total() for agent in broker.agents.values()) == 2
+
+
+def test_the_key_may_stand_in_a_file(
+    tidewaiter: Tidewaiter, broker: FakeBroker, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TIDEWAITER_BROKER_KEY")
+    (alone / "key").write_text(f"# of the platform\n{KEY}\nanother\n")
+    (alone / "empty").write_text("\n")
+    assert tidewaiter("ecr", "list", "--via", "shop", "--broker-key-file", "key").code == 0
+    empty, missing = (tidewaiter("ecr", "list", "--via", "shop", "--broker-key-file", name) for name in ("empty", "no"))
+    assert (empty.code, empty.err) == (3, "tidewaiter: empty: holds no key\n")
+    assert (missing.code, missing.err) == (3, "tidewaiter: no: cannot be read: No such file or directory\n")
 
 
 def test_filters_choose_among_what_is_behind_a_connection(

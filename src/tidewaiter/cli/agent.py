@@ -19,7 +19,7 @@ _EXAMPLES = """Examples:
 
 With --connect it is agent and broker client in one, and needs the connection's token (BROKER_TOKEN). Without it, the
 broker client is a program of its own, `tidewaiter broker`, and both have to know the same secret
-(TIDEWAITER_AGENT_SECRET here) unless they run on one machine."""
+(TIDEWAITER_AGENT_SECRET) unless they run on one machine."""
 
 
 @click.command("agent", short_help="Look through registries for a platform elsewhere.", epilog=_EXAMPLES)

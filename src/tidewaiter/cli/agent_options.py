@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tidewaiter.cli.broker_options import AlsoOption
-from tidewaiter.cli.ceilings import size_of, with_limits
+from tidewaiter.cli.broker_options import AlsoOption, size_option
+from tidewaiter.cli.ceilings import with_limits
 from tidewaiter.cli.options import together
 
 if TYPE_CHECKING:
     from tidewaiter.broker.agent.settings import AgentSettings
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _bytes(_context: click.Context, _parameter: click.Parameter, value: object) -> int:
-    size = size_of(str(value)) or 0
-    if size < 1:
-        raise click.BadParameter(f"{value!r} is no size. Write it as 2GiB.")
-    return int(size)
 
 
 def connect_option(function: _Function) -> _Function:
@@ -36,14 +29,16 @@ def agent_options(function: _Function) -> _Function:
     """Where the agent listens, and who may ask it."""
     return together(
         function,
-        click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on."
+        ),
         _port("--port", "SNYK_PORT", 17500, "The port to listen on; 0 takes any."),
         _port("--client-port", "PORT", 7341, "With --connect: the client's port, for its health and metrics."),
         click.option(
             "--secret",
             default="",
             metavar="SECRET",
-            help="What client and agent share. Better set in the environment.",
+            help="What client and agent share. Better set as TIDEWAITER_AGENT_SECRET.",
         ),
         click.option("--https-cert", default="", metavar="FILE", help="The agent's certificate: it then speaks TLS."),
         click.option("--https-key", default="", metavar="FILE", help="The key of that certificate."),
@@ -82,8 +77,8 @@ def ceiling_options(function: _Function) -> _Function:
             metavar="N",
             help="So many images at a time.",
         ),
-        _size("--image-bytes", "2GiB", "Look at no image with more bytes in its layers, as stored."),
-        _size("--under-way-bytes", "4GiB", "So many bytes of images at a time."),
+        size_option("--image-bytes", "2GiB", "Look at no image with more bytes in its layers, as stored."),
+        size_option("--under-way-bytes", "4GiB", "So many bytes of images at a time."),
         click.option(
             "--folder",
             type=click.Path(file_okay=False),
@@ -91,14 +86,14 @@ def ceiling_options(function: _Function) -> _Function:
             metavar="FOLDER",
             help="Where results are kept until they are delivered, and what was read of layers.",
         ),
-        _size("--spool-bytes", "10GiB", "Take no image while so many bytes of results wait."),
-        _size("--shelf-bytes", "5GiB", "Keep so many bytes of what was read of layers."),
+        size_option("--spool-bytes", "10GiB", "Take no image while so many bytes of results wait."),
+        size_option("--shelf-bytes", "5GiB", "Keep so many bytes of what was read of layers."),
     )
 
 
 def agent_settings(options: dict[str, Any], **instead: Any) -> "AgentSettings":
     """The agent's settings; `instead` goes before the options. Raises UsageError."""
-    from tidewaiter.broker.agent.jobs import Ceilings
+    from tidewaiter.broker.agent.ceilings import Ceilings
     from tidewaiter.broker.agent.settings import AgentSettings
 
     sizes = {name: options[name] for name in ("image_bytes", "under_way_bytes", "spool_bytes", "shelf_bytes")}
@@ -119,10 +114,7 @@ def agent_settings(options: dict[str, Any], **instead: Any) -> "AgentSettings":
 
 
 def _port(name: str, also: str, default: int, says: str) -> Callable[[_Function], _Function]:
+    kind = click.IntRange(0, 65535)
     return click.option(
-        name, cls=AlsoOption, also=also, type=click.IntRange(0, 65535), default=default, show_default=True, help=says
+        name, cls=AlsoOption, also=also, type=kind, default=default, show_default=True, metavar="PORT", help=says
     )
-
-
-def _size(name: str, default: str, says: str) -> Callable[[_Function], _Function]:
-    return click.option(name, default=default, callback=_bytes, show_default=True, metavar="SIZE", help=says)

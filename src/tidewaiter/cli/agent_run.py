@@ -7,15 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import click
-
 from tidewaiter.cli.agent_options import agent_settings
 from tidewaiter.cli.broker_options import settings_of
 from tidewaiter.errors import UsageError
 
 if TYPE_CHECKING:
     from tidewaiter.broker.agent.app import Agent
-    from tidewaiter.broker.client.health import Checkup
     from tidewaiter.broker.client.settings import ClientSettings
     from tidewaiter.broker.secrets import Secrets
 
@@ -69,18 +66,16 @@ def _together(options: dict[str, Any], told: "Secrets") -> _Main:
     """Agent and client in one: the client ends first, so that what is under way finds the agent still there."""
     from tidewaiter.broker.agent.app import Agent
     from tidewaiter.broker.client.client import Client
-    from tidewaiter.cli.broker_client import serve, table
+    from tidewaiter.cli.broker_client import serve, shower
 
     settings = _client_settings(options)
     agent = Agent(agent_settings(options, secret=settings.secret, callback=""), told=told)
     Client(settings, secrets=told)  # settings that cannot be are told before anything listens
 
-    def show(found: "Checkup") -> None:
-        click.echo(told.redacted(table(found)), nl=False, err=True)
-
     async def main(stop: asyncio.Event) -> None:
         async with agent.serving() as url:
             here = f"http://127.0.0.1:{urlsplit(url).port}"
+            show = shower(options["log_format"], told)
             await serve(Client(replace(settings, agent_url=here), secrets=told, show=show), stop)
 
     return main

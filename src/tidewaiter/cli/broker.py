@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from tidewaiter.cli.broker_options import connection_options, local_options, log_options, server_options
+from tidewaiter.cli.broker_options import (
+    connection_options,
+    local_options,
+    log_options,
+    relaying_options,
+    server_option,
+)
 
 _EXAMPLES = """Examples:
 
@@ -34,9 +40,10 @@ class _Subcommands(UserDict[str, Any]):
     invoke_without_command=True,
     epilog=_EXAMPLES,
 )
-@server_options
+@server_option
 @connection_options
 @local_options
+@relaying_options
 @log_options
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tidewaiter.broker.client.health import Checkup
     from tidewaiter.broker.messages import Probe
     from tidewaiter.broker.secrets import Secrets
+
+
+_LEAST = 40  # columns that a sentence has at least
 
 
 def run(options: dict[str, Any]) -> int:
@@ -59,8 +62,10 @@ def shower(log_format: str, secrets: "Secrets") -> "Callable[[Checkup], None]":
 
 
 def _print(secrets: "Secrets", found: "Checkup") -> None:
+    from tidewaiter.cli.streams import columns_of_stderr
+
     if sys.stderr is not None:
-        sys.stderr.write(secrets.redacted(table(found)))
+        sys.stderr.write(secrets.redacted(table(found, columns_of_stderr())))
 
 
 def _write_down(found: "Checkup") -> None:
@@ -74,18 +79,43 @@ def _write_down(found: "Checkup") -> None:
             journal("client").log(level, verdict, extra=fields(connection=each.connection, **told))
 
 
-def table(found: "Checkup") -> str:
-    """What works and what does not, a line a check, and below what was refused and would help."""
-    from tidewaiter.report.layout import clean
+def table(found: "Checkup", width: int = 0) -> str:
+    """What works and what does not, a line a check, and below what was refused and would help.
 
+    Wrapped to `width` columns where they are not 0.
+    """
     rows = [(each.connection, check) for each in found.connections for check in each.checks]
-    widths = max((len(name) for name, _ in rows), default=0), max((len(check.name) for _, check in rows), default=0)
-    return "".join(f"{clean(line)}\n" for name, check in rows for line in _lines(name, check, *widths))
+    first = max((len(name) for name, _ in rows), default=0)
+    second = max((len(_kind(check)) for _, check in rows), default=0)
+    return "".join(f"{line}\n" for name, check in rows for line in _lines(name, check, first, second, width))
 
 
-def _lines(connection: str, check: "Probe", first: int, second: int) -> list[str]:
-    verdict = "ok" if check.ok else "FAILS"
-    told = {"action": check.action, "resource": check.resource, "add": check.statement, "to": check.document}
-    told["advice"] = check.advice
-    lines = [f"{connection:<{first}}  {check.name:<{second}}  {verdict:<5}  {check.detail}".rstrip()]
-    return lines + [f"{'':<{first + second + 4}}{name}: {value}" for name, value in told.items() if value]
+def _kind(check: "Probe") -> str:
+    """What is checked, without of which registry."""
+    return check.name.partition(" ")[0]
+
+
+def _lines(connection: str, check: "Probe", first: int, second: int, width: int) -> Iterator[str]:
+    from tidewaiter.report.layout import Cell, clean, columns_of, hanging
+
+    def line(lead: str, text: str) -> Iterator[str]:
+        words = clean(text)
+        indent = len(lead)
+        room = max(width, indent + _LEAST) if width else indent + columns_of(words) + 1
+        yield from hanging(Cell(lead.rstrip()), words, indent=indent, width=room, colour=False)
+
+    verdict, subject = "ok" if check.ok else "FAILS", check.name.partition(" ")[2]
+    told = ": ".join(filter(None, (subject, check.detail)))
+    yield from line(f"{clean(connection):<{first}}  {verdict:<5}  {_kind(check):<{second}}  ", told)
+    for more in _help(check):
+        yield from line(" " * (first + second + 11), more)
+
+
+def _help(check: "Probe") -> Iterator[str]:
+    """What was refused and what would help, where that is not said already."""
+    if check.action and check.action not in check.detail:
+        yield " on ".join(filter(None, (f"refused: {check.action}", check.resource)))
+    if check.statement and check.statement not in check.advice:
+        yield f"Add to {check.document}: {check.statement}"
+    if check.advice:
+        yield check.advice

@@ -16,7 +16,7 @@ _HEADINGS = ("connection", "state", "replicas", "busy", "results", "created")
 _COUNTED = frozenset({"replicas", "busy", "results"})
 
 
-@click.group("connections")
+@click.group("connections", short_help="Make, list and revoke connections.")
 def command() -> None:
     """Make, list and revoke the connections by which broker clients come in."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tidewaiter.cli.ceilings import size_of
 from tidewaiter.cli.options import together
 from tidewaiter.errors import UsageError
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "critical")
-_BETTER = "Better set in the environment, where others on the machine do not see it."
 
 
 class AlsoOption(click.Option):
@@ -44,7 +44,7 @@ def connection_options(function: _Function) -> _Function:
     """One connection by options, or many by a file."""
     return together(
         function,
-        _also("--token", "BROKER_TOKEN", metavar="TOKEN", help=f"The connection's token. {_BETTER}"),
+        _also("--token", "BROKER_TOKEN", metavar="TOKEN", help="The connection's token. Better set as BROKER_TOKEN."),
         click.option(
             "--connections",
             type=click.Path(dir_okay=False),
@@ -53,7 +53,12 @@ def connection_options(function: _Function) -> _Function:
         ),
         _also("--type", "CR_TYPE", metavar="TYPE", default="ecr", show_default=True, help="The kind of registry."),
         _also("--role-arn", "CR_ROLE_ARN", metavar="ARN", help="For ECR: the role that the agent takes."),
-        _also("--external-id", "CR_EXTERNAL_ID", metavar="ID", help=f"The external ID for that role. {_BETTER}"),
+        _also(
+            "--external-id",
+            "CR_EXTERNAL_ID",
+            metavar="ID",
+            help="The external ID for that role. Better set as CR_EXTERNAL_ID.",
+        ),
         _also(
             "--region",
             "CR_REGION",
@@ -64,8 +69,13 @@ def connection_options(function: _Function) -> _Function:
         ),
         _also("--base", "CR_BASE", metavar="HOST", help="For other registries: where it is."),
         _also("--username", "CR_USERNAME", metavar="NAME", help="For other registries: who enters it."),
-        _also("--password", "CR_PASSWORD", metavar="WORD", help=f"The password. {_BETTER}"),
-        _also("--registry-token", "CR_TOKEN", metavar="TOKEN", help=f"A token instead of a password. {_BETTER}"),
+        _also("--password", "CR_PASSWORD", metavar="WORD", help="The password. Better set as CR_PASSWORD."),
+        _also(
+            "--registry-token",
+            "CR_TOKEN",
+            metavar="TOKEN",
+            help="A token instead of a password. Better set as CR_TOKEN.",
+        ),
         click.option(
             "--repository",
             multiple=True,
@@ -77,7 +87,8 @@ def connection_options(function: _Function) -> _Function:
             "--credentials",
             "CR_CREDENTIALS",
             metavar="BASE64",
-            help=f"All of the credentials as they are sent to the agent, instead of the options above. {_BETTER}",
+            help="All of the credentials as they are sent to the agent, instead of the options above. Better set as "
+            "CR_CREDENTIALS.",
         ),
     )
 
@@ -86,13 +97,16 @@ def local_options(function: _Function) -> _Function:
     """Where the agent reaches the client, and how both know each other."""
     return together(
         function,
-        click.option("--host", default="127.0.0.1", show_default=True, help="The local port's address."),
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The local port's address."
+        ),
         _also(
             "--port",
             "PORT",
             type=click.IntRange(0, 65535),
             default=7341,
             show_default=True,
+            metavar="PORT",
             help="The local port, for the agent's results and for health; 0 takes any.",
         ),
         _also(
@@ -109,7 +123,12 @@ def local_options(function: _Function) -> _Function:
             metavar="URL",
             help="The agent.",
         ),
-        click.option("--secret", default="", metavar="SECRET", help=f"What client and agent share. {_BETTER}"),
+        _also(
+            "--secret",
+            "TIDEWAITER_AGENT_SECRET",
+            metavar="SECRET",
+            help="What client and agent share. Better set as TIDEWAITER_AGENT_SECRET, on both sides.",
+        ),
         _also("--https-cert", "HTTPS_CERT", metavar="FILE", help="The local port's certificate: it then speaks TLS."),
         _also("--https-key", "HTTPS_KEY", metavar="FILE", help="The key of that certificate."),
         click.option(
@@ -126,10 +145,21 @@ def local_options(function: _Function) -> _Function:
     )
 
 
-def server_options(function: _Function) -> _Function:
-    """Which server, what it may ask for, and whom to trust."""
-    url = _also("--server-url", "BROKER_SERVER_URL", metavar="URL", help="The broker server.")
-    return together(relaying_options(function), url)
+def size_option(name: str, default: str, says: str) -> Callable[[_Function], _Function]:
+    """A number of bytes, written with its unit."""
+    return click.option(name, default=default, callback=_bytes, show_default=True, metavar="SIZE", help=says)
+
+
+def _bytes(_context: click.Context, _parameter: click.Parameter, value: object) -> int:
+    size = size_of(str(value)) or 0
+    if size < 1:
+        raise click.BadParameter(f"{value!r} is no size. Write it as 2GiB.")
+    return int(size)
+
+
+def server_option(function: _Function) -> _Function:
+    """Which server."""
+    return _also("--server-url", "BROKER_SERVER_URL", metavar="URL", help="The broker server.")(function)
 
 
 def relaying_options(function: _Function) -> _Function:
@@ -204,7 +234,8 @@ def log_options(function: _Function) -> _Function:
             type=click.Choice(_LEVELS, case_sensitive=False),
             default="info",
             show_default=True,
-            help="Log this and what is worse.",
+            metavar="LEVEL",
+            help="Log this and what is worse: debug, info, warning, error.",
         ),
         click.option(
             "--log-format",

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tidewaiter.cli.broker_options import AlsoOption, log_options
+from tidewaiter.cli.broker_options import AlsoOption, log_options, size_option
 from tidewaiter.cli.broker_store import store_option
+from tidewaiter.cli.keys import read_keys
 from tidewaiter.cli.options import together
 from tidewaiter.errors import UsageError
 
@@ -24,9 +25,16 @@ def _listening_options(function: Any) -> Any:
     """Where it listens, and how it proves itself."""
     return together(
         function,
-        click.option("--host", default="127.0.0.1", show_default=True, help="Listen on this address."),
         click.option(
-            "--port", type=click.IntRange(0, 65535), default=7340, show_default=True, help="And port; 0 takes any."
+            "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on."
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=7340,
+            show_default=True,
+            metavar="PORT",
+            help="The port to listen on; 0 takes any.",
         ),
         click.option(
             "--https-cert",
@@ -45,7 +53,7 @@ def _listening_options(function: Any) -> Any:
             help="The key of that certificate, where it is not in the same file.",
         ),
         click.option(
-            "--allow-plain-http",
+            "--allow-plaintext",
             is_flag=True,
             help="Listen beyond this machine without TLS: something before the server speaks it.",
         ),
@@ -77,7 +85,7 @@ def _key_options(function: Any) -> Any:
             also="TIDEWAITER_BROKER_KEY",
             metavar="KEY",
             help="The platform proves itself with this key; repeatable, to change keys one after the other. Better set "
-            "in the environment, or in a file.",
+            "as TIDEWAITER_BROKER_KEY, or in a file.",
         ),
         click.option(
             "--api-key-file",
@@ -98,30 +106,31 @@ def _keeping_options(function: Any) -> Any:
             type=click.IntRange(min=1),
             default=7,
             show_default=True,
+            metavar="DAYS",
             help="Keep results so long that nobody fetches.",
         ),
-        click.option(
-            "--quota-mib",
-            type=click.IntRange(min=1),
-            default=4096,
-            show_default=True,
-            help="At most so many MiB of one connection's results wait.",
-        ),
+        size_option("--quota-bytes", "4GiB", "At most so many bytes of one connection's results wait."),
     )
 
 
+def serving_options(function: Any) -> Any:
+    """All options of a server."""
+    return _listening_options(_key_options(store_option(_keeping_options(log_options(function)))))
+
+
 @click.command("serve", short_help="Run the broker server.", epilog=_EXAMPLES)
-@_listening_options
-@_key_options
-@store_option
-@_keeping_options
-@log_options
+@serving_options
 def command(**options: Any) -> int:
     """Run the broker server: broker clients connect to it, and the platform asks their agents by it.
 
     Connections are made with `tidewaiter broker connections create`, on the same store. Several servers may share a
     store in PostgreSQL: each finds the one that holds a client's tunnel.
     """
+    return run(options)
+
+
+def run(options: dict[str, Any]) -> int:
+    """Serve until a termination or an interrupt. Raises UsageError for settings that cannot be."""
     try:
         from tidewaiter.broker import service
         from tidewaiter.broker.journal import Form, open_journal
@@ -145,14 +154,14 @@ def _settings(options: dict[str, Any]) -> "ServerSettings":
 
     _check_listening(options)
     return ServerSettings(
-        keys=(*options["api_key"], *_keys(options["api_key_file"])),
+        keys=(*options["api_key"], *(read_keys(options["api_key_file"]) if options["api_key_file"] else ())),
         host=options["host"],
         port=options["port"],
         advertise=_checked_url(options["advertise"]),
         certificate=options["https_cert"],
         key=options["https_key"],
         authorities=options["ca_cert"],
-        ceilings=Ceilings(quota=options["quota_mib"] << 20, kept=options["keep_days"] * 86400.0),
+        ceilings=Ceilings(quota=options["quota_bytes"], kept=options["keep_days"] * 86400.0),
     )
 
 
@@ -160,10 +169,10 @@ def _check_listening(options: dict[str, Any]) -> None:
     """Raises UsageError where tokens and keys could be read on their way."""
     from tidewaiter.broker.tls import is_loopback
 
-    if is_loopback(options["host"]) or options["https_cert"] or options["allow_plain_http"]:
+    if is_loopback(options["host"]) or options["https_cert"] or options["allow_plaintext"]:
         return
     what = f"to listen on {options['host']} without TLS would show tokens and API keys to whoever is on the way"
-    advice = "Give --https-cert, or say --allow-plain-http where something before the server speaks TLS."
+    advice = "Give --https-cert, or say --allow-plaintext where something before the server speaks TLS."
     raise UsageError(what, advice=advice)
 
 
@@ -175,13 +184,3 @@ def _checked_url(url: str) -> str:
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query):
         raise UsageError(f"--advertise {url!r} is no address of a server", advice="Write it as https://HOST:PORT.")
     return url.rstrip("/")
-
-
-def _keys(path: str) -> tuple[str, ...]:
-    if not path:
-        return ()
-    try:
-        with open(path, encoding="utf-8") as file:
-            return tuple(line.strip() for line in file if line.strip() and not line.startswith("#"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=path) from error

@@ -20,6 +20,7 @@ _COMMANDS = {
     "match": "Judge an SBOM or inventory, without an image.",
     "ecr": "Scan or list the registries of AWS accounts.",
     "org": "Scan or list those of a whole AWS organization.",
+    "serve": "Run the platform's service: the broker server.",
     "broker": "Reach registries inside another network.",
     "agent": "Look through registries for a platform elsewhere.",
     "iam": "Render what to grant, and try whether it works.",

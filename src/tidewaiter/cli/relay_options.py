@@ -53,10 +53,17 @@ def relay_options(function: _Function) -> _Function:
             help="An API key of it; better set as TIDEWAITER_BROKER_KEY, where others on the machine do not see it.",
         ),
         click.option(
+            "--broker-key-file",
+            default="",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="A file that holds such a key, in its first line.",
+        ),
+        click.option(
             "--broker-patience",
             type=click.FloatRange(min=0),
             default=_PATIENCE,
-            show_default=True,
+            show_default=f"{_PATIENCE:.0f}",
             metavar="SECONDS",
             help="Wait so long for a connection or an agent that is away.",
         ),

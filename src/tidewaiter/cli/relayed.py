@@ -27,7 +27,7 @@ _ELSEWHERE = {
 }
 """Options about what is decided at the other end, and why."""
 
-_ABOUT_SERVER = ("broker", "broker_key", "broker_patience", "broker_insecure")
+_ABOUT_SERVER = ("broker", "broker_key", "broker_key_file", "broker_patience", "broker_insecure")
 
 
 def settled_there(options: Mapping[str, Any]) -> frozenset[str]:
@@ -93,10 +93,24 @@ def _api(options: Mapping[str, Any]) -> "BrokerApi":
     if not options["broker"]:
         advice = "Set TIDEWAITER_BROKER_URL, or --broker."
         raise UsageError("--via needs the address of the broker server", advice=advice)
-    if not options["broker_key"]:
-        advice = "Set TIDEWAITER_BROKER_KEY to one of its API keys."
+    key = _key(options)
+    if not key:
+        advice = "Set TIDEWAITER_BROKER_KEY to one of its API keys, or name a file with one: --broker-key-file."
         raise UsageError("--via needs an API key of the broker server", advice=advice)
-    return BrokerApi(options["broker"], options["broker_key"], insecure=options["broker_insecure"])
+    return BrokerApi(options["broker"], key, insecure=options["broker_insecure"])
+
+
+def _key(options: Mapping[str, Any]) -> str:
+    """The first key of the file, where one is named."""
+    from tidewaiter.cli.keys import read_keys
+
+    path = options["broker_key_file"]
+    if not path:
+        return str(options["broker_key"])
+    keys = read_keys(path)
+    if not keys:
+        raise UsageError("holds no key", where=path)
+    return keys[0]
 
 
 def _as_agents_do(wishes: "Wishes", expedition: "Expedition") -> "Wishes":

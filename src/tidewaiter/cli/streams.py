@@ -18,6 +18,16 @@ def say(message: str) -> None:
         sys.stderr.write(f"tidewaiter: {clean(message)}\n")  # at once: other threads may speak too
 
 
+def columns_of_stderr() -> int:
+    """How wide the terminal is that stderr goes to; 0 where it goes elsewhere, and lines may be as long as they are."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return 0
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 0
+
+
 def confess(error: Exception) -> None:
     """Tell of an error that is a mistake in the program, with what a report of it needs."""
     import traceback
