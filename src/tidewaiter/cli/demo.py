@@ -1,11 +1,13 @@
 """`tidewaiter demo`: an AWS organization made on this machine, scanned over the whole way."""
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
+
+from tidewaiter.cli.demo_stage import interruptible, spelled, surroundings, tell
+from tidewaiter.cli.exit import Exit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 _MADE = (
     "An AWS on this machine: an organization of seven accounts, registries in three regions, some 30 small images.",
     "One account lets nobody in, one is suspended; one image is archived, and one was damaged on its way.",
+)
+_BROKERED = (
+    "The account that lets nobody in has an agent of its own. Now broker server, agent and broker client start, each a",
+    "program of its own: nothing connects into the account, and its credentials and images stay there.",
+)
+_NO_BROKER = (
+    "The account that lets nobody in could be scanned by an agent in it: install tidewaiter[broker] to see how."
 )
 
 
@@ -30,7 +39,8 @@ def command(keep: str | None, *, serve: bool) -> int:
 
     Needs no account and no network. It makes accounts, roles and registries with images, builds an advisory database
     of a few real facts, and runs `tidewaiter org scan` over it: from base credentials to the management role, to a
-    role in each account, to every region, repository and image.
+    role in each account, to every region, repository and image. Then `tidewaiter ecr scan --via` looks through an
+    account that lets nobody in, by an agent in it.
     """
     import tempfile
     from pathlib import Path
@@ -55,50 +65,58 @@ def _show(folder: "Path", *, kept: bool, serve: bool) -> int:
     from tidewaiter.simulator.demonstration_organization import populate
 
     database = str(folder / "advisories.db")
-    with SimulatedAws() as cloud:
+    with ExitStack() as stack:
+        cloud = stack.enter_context(SimulatedAws())
         demonstration = populate(cloud)
         environment = cloud.environment(demonstration.keys)
-        _say(*_MADE, "", _command("db", "build", "--from", str(folder / "advisories"), "--output", database))
+        tell(*_MADE, "", spelled("db", "build", "--from", str(folder / "advisories"), "--output", database))
         build([write_advisories(folder / "advisories")], database, warn=say)
-        code = _scan(_scan_command(folder, demonstration), environment)
-        _say(*_after(folder, kept=kept))
+        command = _scan_command(folder, demonstration)
+        sound = _scan(command, environment, ends=Exit.INCOMPLETE, because="as it must with such gaps")
+        brokered = demonstration.brokered
+        inside = cloud.environment(brokered.keys, region=brokered.region)
+        sound &= _scan_brokered(stack, folder, demonstration, inside)
+        tell(*_after(folder, kept=kept))
         if serve:
-            _serve(folder, demonstration, environment)
-    return code
+            _serve(command, environment)
+    return Exit.CLEAN if sound else Exit.INCOMPLETE
 
 
-def _scan(arguments: tuple[str, ...], environment: Mapping[str, str]) -> int:
-    """Runs the real command line. The demonstration is sound if it ended as it must: with what could not be read."""
-    from tidewaiter.cli.exit import Exit
+def _scan(arguments: tuple[str, ...], environment: Mapping[str, str], *, ends: Exit, because: str) -> bool:
+    """Runs the real command line; gives whether it ended as it must."""
     from tidewaiter.cli.main import run
 
-    _say(_command(*arguments), "")
-    with _surroundings(environment):
+    tell(spelled(*arguments), "")
+    with surroundings(environment), interruptible():
         code = Exit(run(list(arguments)))
-    _say("", f"That command ended with exit code {code.value}: {code.name.lower()}, as it must with such gaps.")
-    return Exit.CLEAN if code is Exit.INCOMPLETE else Exit.INCOMPLETE
+    why = because if code is ends else f"where it should have been {ends.value}: {ends.name.lower()}"
+    tell("", f"That command ended with exit code {code.value}: {code.name.lower()}, {why}.")
+    return code is ends
 
 
-@contextmanager
-def _surroundings(environment: Mapping[str, str]) -> Iterator[None]:
-    """These variables, and none of the user's own that could lead to an AWS or change what is scanned."""
-    before = dict(os.environ)
-    own = [name for name in before if name.startswith(("AWS_", "TIDEWAITER_", "CR_"))]
-    with ExitStack() as stack:
-        stack.callback(os.environ.update, before)
-        for name in own:
-            del os.environ[name]
-        for name in environment.keys() - before.keys():
-            stack.callback(os.environ.pop, name)
-        os.environ.update(environment)
-        yield
+def _scan_brokered(stack: ExitStack, folder: "Path", demonstration: "Demonstration", inside: Mapping[str, str]) -> bool:
+    """Scans the account that lets nobody in, whose environment is `inside`; its programs run until the stack ends."""
+    from tidewaiter.cli.demo_brokered import brokerage, is_possible
+
+    if not is_possible():
+        tell("", _NO_BROKER)
+        return True
+    tell("", *_BROKERED)
+    way = stack.enter_context(brokerage(folder, demonstration.brokered, inside))
+    command = ("ecr", "scan", *way, *_places(folder))
+    return _scan(command, {"NO_PROXY": "127.0.0.1"}, ends=Exit.FINDINGS, because="so all of it was looked at")
 
 
 def _scan_command(folder: "Path", demonstration: "Demonstration") -> tuple[str, ...]:
     roles = ("--management-role-arn", demonstration.management_role_arn)
     members = ("--member-role-name", demonstration.member_role_name)
-    places = ("--db", str(folder / "advisories.db"), "--store", str(folder / "fleet.db"))
-    return ("org", "scan", *roles, *members, *places, "--output-dir", str(folder / "reports"))
+    return ("org", "scan", *roles, *members, *_places(folder))
+
+
+def _places(folder: "Path") -> tuple[str, ...]:
+    """Where both scans find what they need, and leave what they found."""
+    known = ("--db", str(folder / "advisories.db"), "--store", str(folder / "fleet.db"))
+    return (*known, "--output-dir", str(folder / "reports"))
 
 
 def _after(folder: "Path", *, kept: bool) -> Iterator[str]:
@@ -111,33 +129,21 @@ def _after(folder: "Path", *, kept: bool) -> Iterator[str]:
     database = str(folder / "advisories.db")
     yield f"Left in {folder}: the database, the store, one report an image (reports), two images as files."
     yield "More to try:"
-    yield _command("scan", "--db", database, "--fail-on", "critical", image)
-    yield _command("sbom", image, "--output", str(folder / "sbom.json"))
-    yield _command("match", "--db", database, str(folder / "sbom.json"))
-    yield _command("db", "status", "--db", database)
+    yield spelled("scan", "--db", database, "--fail-on", "critical", image)
+    yield spelled("sbom", image, "--output", str(folder / "sbom.json"))
+    yield spelled("match", "--db", database, str(folder / "sbom.json"))
+    yield spelled("db", "status", "--db", database)
 
 
-def _serve(folder: "Path", demonstration: "Demonstration", environment: Mapping[str, str]) -> None:
+def _serve(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
     """Waits for Ctrl-C, having said how another terminal reaches the simulated AWS."""
     import shlex
     import threading
 
-    scan = _scan_command(folder, demonstration)
-    _say("", "The simulated AWS goes on until Ctrl-C. In another terminal:")
-    _say(*(f"export {name}={shlex.quote(value)}" for name, value in environment.items()))
-    _say(_command("org", "list", *scan[2:6]), _command(*scan))
+    tell("", "The simulated AWS goes on until Ctrl-C, and so do the programs beside it. In another terminal:")
+    tell(*(f"export {name}={shlex.quote(value)}" for name, value in environment.items()))
+    tell(spelled("org", "list", *command[2:6]), spelled(*command))
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        _say("Stopped.")
-
-
-def _command(*arguments: str) -> str:
-    """The command line as a shell takes it."""
-    import shlex
-
-    return f"$ {shlex.join(('tidewaiter', *arguments))}"
-
-
-def _say(*lines: str) -> None:
-    click.echo("\n".join(lines), err=True)
+        tell("Stopped.")

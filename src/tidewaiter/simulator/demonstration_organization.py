@@ -1,14 +1,17 @@
 """What `tidewaiter demo` looks through: an organization whose registries hold what registries hold.
 
 Images of four distributions that share their bases, indexes, a signature and a chart beside them, archived, untagged
-and corrupt ones; an account that lets nobody in, and one that is suspended.
+and corrupt ones; an account that lets nobody of the organization in but has an agent of its own, and one that is
+suspended.
 """
 
+import json
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from tidewaiter.aws.permissions import PERMISSIONS, Feature, Holder
+from tidewaiter.aws.permissions import PERMISSIONS, Feature, Holder, session_policy
 from tidewaiter.model.cloud import ImageStatus
 from tidewaiter.model.image import Platform
 from tidewaiter.simulator import rootfs
@@ -37,10 +40,22 @@ from tidewaiter.simulator.policies import allowing, trusting
 
 MANAGEMENT_ROLE = "tidewaiter-management"
 MEMBER_ROLE = "tidewaiter-member"
+AGENT_ROLE = "tidewaiter-agent"
 
 _ARM = Platform("linux", "arm64")
 _CHART = "application/vnd.cncf.helm.config.v1+json"
 _SIGNATURE = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brokered:
+    """An account that only an agent near it enters: whose keys the agent has, and by which role it goes."""
+
+    account: str
+    region: str
+    keys: Keys
+    role_arn: str
+    external_id: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,7 @@ class Demonstration:
 
     keys: Keys
     management_role_arn: str
+    brokered: Brokered
     member_role_name: str = MEMBER_ROLE
 
 
@@ -73,7 +89,7 @@ def populate(cloud: SimulatedAws) -> Demonstration:
     storefront = _member(cloud, management, "storefront", "100000000003", ou="Workloads/Production")
     payments = _member(cloud, management, "payments", "100000000004", ou="Workloads/Production")
     analytics = _member(cloud, management, "analytics", "100000000005", ou="Workloads/Research")
-    cloud.account("acquired-shop", id="100000000006", ou="Workloads/Production", invited=True)
+    brokered = _acquired(cloud)
     cloud.account("summer-campaign", id="100000000007", ou="Workloads", state="SUSPENDED")
     user = tooling.user("tidewaiter", policy=allowing("sts:AssumeRole", resource=lister))
     for account, region, cargo in (
@@ -85,7 +101,7 @@ def populate(cloud: SimulatedAws) -> Demonstration:
         (analytics, "ap-southeast-2", _notebooks()),
     ):
         _load(cloud, account, region, cargo)
-    return Demonstration(keys=user, management_role_arn=lister)
+    return Demonstration(keys=user, management_role_arn=lister, brokered=brokered)
 
 
 def _member(cloud: SimulatedAws, management: SimulatedAccount, name: str, number: str, *, ou: str) -> SimulatedAccount:
@@ -94,6 +110,19 @@ def _member(cloud: SimulatedAws, management: SimulatedAccount, name: str, number
         MEMBER_ROLE, trust=trusting(management.arn(f"role/{MANAGEMENT_ROLE}")), policy=_allowed(Holder.REGISTRY)
     )
     return account
+
+
+def _acquired(cloud: SimulatedAws) -> Brokered:
+    """An account that was invited, so that it has no role for the organization; its own people run an agent in it."""
+    regions = ("us-east-1", "eu-central-1")
+    ou, number = "Workloads/Production", "100000000006"
+    account = cloud.account("acquired-shop", id=number, ou=ou, regions=regions, invited=True)
+    external_id = secrets.token_hex(16)
+    trust = trusting(account.arn("user/agent"), external_id=external_id)
+    role = account.role(AGENT_ROLE, trust=trust, policy=json.loads(session_policy(cloud.partition)))
+    keys = account.user("agent", policy=allowing("sts:AssumeRole", resource=role))
+    _load(cloud, account, "eu-central-1", _outlet())
+    return Brokered(account="acquired-shop", region="eu-central-1", keys=keys, role_arn=role, external_id=external_id)
 
 
 def _allowed(*holders: Holder) -> dict[str, object]:
@@ -153,6 +182,15 @@ def _analytics() -> Iterator[_Cargo]:
     top = damaged.layers[-1]
     blobs = {**damaged.blobs, top.digest: top.stored[:-8] + bytes(8)}
     yield _Cargo(repository="jobs/etl-6", tag="stable", image=replace(damaged, blobs=blobs), age=4)
+
+
+def _outlet() -> Iterator[_Cargo]:
+    """What was there before the organization came: a shop on a base of the organization's, one on an older base."""
+    yield _Cargo(repository="outlet/checkout", tag="4.2", image=_debian(_application("checkout", 4)), age=40)
+    yield _Cargo(repository="outlet/checkout", tag="4.1", image=_debian(_application("checkout", 3)), age=75)
+    yield _Cargo(repository="outlet/stock", tag="1.9", image=_alpine(_application("stock", 1)), age=400)
+    chart = build_artifact(_CHART, b"outlet")
+    yield _Cargo(repository="outlet/charts", tag="4.2.0", image=chart, age=40)
 
 
 def _notebooks() -> Iterator[_Cargo]:
