@@ -13,22 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from clients import started
+from clients import SECRET, SOON, started
 from fakes.broker_servers import API_KEY, serving
 from fakes.recorders import recording
+from patience import PATIENCE, until
 from tidewaiter.broker.agent.app import Agent
 from tidewaiter.broker.agent.ceilings import Ceilings
 from tidewaiter.broker.agent.settings import AgentSettings
-from tidewaiter.broker.client.client import Client
-from tidewaiter.broker.client.settings import ClientSettings, Connection, Waiting
+from tidewaiter.broker.client.settings import ClientSettings, Connection
 from tidewaiter.broker.messages import Credentials
 from tidewaiter.broker.server.connections import create
 from tidewaiter.store.store import Store
 
 _T = TypeVar("_T")
-_PATIENCE = 30.0  # seconds, after which a test counts as hanging
-SECRET = "a secret of the client and the agent"
-SOON = Waiting(first=0.01, longest=0.05, refused=0.1, connecting=5.0, leaving=2.0)
 
 
 class Service(Generic[_T]):
@@ -40,12 +37,12 @@ class Service(Generic[_T]):
         began: Future[_T] = Future()
         self._ended = asyncio.run_coroutine_threadsafe(self._run(make, began), loop)
         self._ended.add_done_callback(lambda ended: _hand_on(ended, began))
-        self.value = began.result(_PATIENCE)
+        self.value = began.result(PATIENCE)
 
     def stop(self) -> None:
         """Ends it as it ends when it is told to."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._ended.result(_PATIENCE)
+        self._ended.result(PATIENCE)
 
     async def _run(self, make: Callable[[], AbstractAsyncContextManager[_T]], began: "Future[_T]") -> None:
         async with make() as value:
@@ -134,11 +131,12 @@ class Brokerage:
         )
         self.client = self._service(lambda: started(settings))
         self._port = int(self.client.value.url.rpartition(":")[2])
-        self.call(_connected(self.client.value, len(held)))
+        client = self.client.value
+        self.call(until(lambda: len(client.names) == len(held)))
 
     def call(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """What a coroutine returns that runs beside them."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     def stop(self, service: "Service[Any]") -> None:
         """Ends one of them."""
@@ -156,12 +154,6 @@ class Brokerage:
                 self._running.pop()()
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_PATIENCE)
+            self._thread.join(PATIENCE)
             self._loop.close()
             self._store.close()
-
-
-async def _connected(client: Client, connections: int) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        while len(client.names) < connections:  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.005)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clients import HUB, PAYMENTS, SECRET, SOON, started, until
+from clients import HUB, PAYMENTS, SECRET, SOON, started
 from fakes.agents import FakeAgent, running_agent
 from fakes.broker_servers import API_KEY, RunningServer, serving
+from patience import until
 from raw_http import exchange, request
 from tidewaiter.broker.client.client import Client
 from tidewaiter.broker.client.health import Checkup

@@ -1,7 +1,7 @@
 """A broker client between a server's end and an agent that are the tests' own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,10 +83,3 @@ async def scene(
         async with started(ClientSettings(**told), show=shown.append) as client:
             await server.opened(1)
             yield Scene(server, agent, client, shown)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until it is so, for a few seconds at most."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.001)

@@ -1,7 +1,7 @@
 """Two tunnels that talk to each other, for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,13 +23,6 @@ class Ends:
         """Why each of them ended: who asks, who answers."""
         async with asyncio.timeout(5):
             return await self.runs[0], await self.runs[1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until it is so, for a few seconds at most."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 what is waited for tells nobody
-            await asyncio.sleep(0)
 
 
 async def settled() -> None:

@@ -13,10 +13,11 @@ import aiohttp
 import msgspec
 from aiohttp import WSMsgType, web
 
-from clients import PAYMENTS, SOON, started, until
+from clients import PAYMENTS, SOON, started
 from fakes.agents import running_agent
 from fakes.broker_clients import dialled
 from fakes.broker_servers import RunningServer, serving
+from patience import until
 from raw_http import exchange, request, status
 from tidewaiter.broker import wire
 from tidewaiter.broker.client.settings import ClientSettings

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
+from patience import until
 from tidewaiter.broker import wire
 from tidewaiter.broker.tunnel import Body, Handler, Reply, Request, TunnelSettings
 from tidewaiter.broker.wire import CHUNK, FIRST_CREDIT, Code, Dropped, GoingAway
 from tidewaiter.errors import BrokerError
-from tunnels import echo, request, settled, tunnels, until
+from tunnels import echo, request, settled, tunnels
 
 WINDOW = 1 << 20
 

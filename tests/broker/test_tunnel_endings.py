@@ -5,11 +5,12 @@ from contextlib import suppress
 import pytest
 
 from fakes.carriers import FakeCarrier, carrier_pair
+from patience import until
 from tidewaiter.broker import wire
 from tidewaiter.broker.tunnel import Body, Reply, Request, Tunnel, TunnelSettings
 from tidewaiter.broker.wire import CHUNK, FIRST_CREDIT, Code, Reset, ResetAt
 from tidewaiter.errors import BrokerError
-from tunnels import echo, request, settled, tunnels, until
+from tunnels import echo, request, settled, tunnels
 
 QUICK = TunnelSettings(heartbeat=0.01, patience=0.03, closing=0.05)
 

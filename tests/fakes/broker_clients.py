@@ -10,11 +10,11 @@ from typing import Any
 import aiohttp
 
 from fakes.broker_servers import RunningServer, serving
-from tidewaiter.broker.carrier import WebSocketCarrier
+from tidewaiter.broker.carrier import SOCKET, WebSocketCarrier
 from tidewaiter.broker.greeting import greet
 from tidewaiter.broker.messages import CONTENT_DIGEST, JOB, RESULT_PATH
 from tidewaiter.broker.tunnel import Answer, Body, Handler, Reply, Request, Tunnel
-from tidewaiter.broker.wire import FRAME_MOST, VERSION, Hello, Notice
+from tidewaiter.broker.wire import VERSION, Hello, Notice
 from tidewaiter.store.store import Store
 
 
@@ -57,7 +57,7 @@ async def dialled(
     notices: list[Notice] = []
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"{server.url}/tunnel", max_msg_size=FRAME_MOST, compress=0) as socket,
+        session.ws_connect(server.tunnel, compress=0, **SOCKET) as socket,
     ):
         carrier = WebSocketCarrier(socket)
         welcome = await greet(carrier, Hello(VERSION, tokens, replica, "test"))

@@ -9,10 +9,10 @@ from ssl import SSLContext
 from aiohttp import web
 
 from tidewaiter.broker import greeting
-from tidewaiter.broker.carrier import Carrier, WebSocketCarrier
+from tidewaiter.broker.carrier import SOCKET, Carrier, WebSocketCarrier
 from tidewaiter.broker.service import listening
 from tidewaiter.broker.tunnel import Answer, Body, Reply, Request, Tunnel
-from tidewaiter.broker.wire import FRAME_MOST, Dropped, GoingAway, Hello, Notice, Welcome
+from tidewaiter.broker.wire import Dropped, GoingAway, Hello, Notice, Welcome
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class TunnelServer:
         return self.reply
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(max_msg_size=FRAME_MOST, compress=False, timeout=1.0)
+        socket = web.WebSocketResponse(compress=False, timeout=1.0, **SOCKET)
         await socket.prepare(request)
         await self.hold(WebSocketCarrier(socket))
         return socket

@@ -10,9 +10,10 @@ import aiohttp
 import pytest
 
 from certificates import Authority
-from clients import EXTERNAL_ID, HUB, NAMES, PAYMENTS, SECRET, SOON, Scene, asked, scene, started, until
+from clients import EXTERNAL_ID, HUB, NAMES, PAYMENTS, SECRET, SOON, Scene, asked, scene, started
 from fakes.agents import running_agent
 from fakes.tunnel_servers import tunnel_server
+from patience import until
 from tidewaiter.broker.client.client import Client
 from tidewaiter.broker.client.settings import ClientSettings, Connection
 from tidewaiter.broker.messages import CALLBACK, Probe

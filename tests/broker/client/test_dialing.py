@@ -7,10 +7,11 @@ import pytest
 from aiohttp import web
 
 from certificates import Authority
-from clients import NAMES, PAYMENTS, SOON, asked, scene, started, until
+from clients import NAMES, PAYMENTS, SOON, asked, scene, started
 from fakes.agents import running_agent
 from fakes.proxies import connect_proxy
 from fakes.tunnel_servers import TunnelServer, tunnel_server
+from patience import until
 from tidewaiter.broker.client.dialing import Dialer, base_url
 from tidewaiter.broker.client.settings import ClientSettings
 from tidewaiter.broker.service import listening

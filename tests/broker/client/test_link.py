@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from clients import HUB, NAMES, PAYMENTS, asked, until
+from clients import HUB, NAMES, PAYMENTS, asked
 from fakes.carriers import FakeCarrier, carrier_pair
 from fakes.tunnel_servers import TunnelServer
+from patience import until
 from tidewaiter.broker.carrier import Carrier
 from tidewaiter.broker.client.held import Held
 from tidewaiter.broker.client.link import Chance, Link

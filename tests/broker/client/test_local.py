@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, scene, until
+from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, scene
+from patience import until
 from tidewaiter.broker.messages import CONNECTION, CONTENT_DIGEST, CREDENTIALS, ERROR, JOB, Probe
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Party, Seal
 from tidewaiter.broker.tunnel import Reply

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, asked, scene, until
+from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, asked, scene
 from fakes.agents import Seen, running_agent
+from patience import until
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, PLACEHOLDER, SUBSTITUTE
 from tidewaiter.broker.signing import Party, Seal
 from tidewaiter.errors import BrokerError, UsageError

@@ -10,6 +10,7 @@ import pytest
 
 from fakes.broker_clients import FakeAgent, dialled, scene
 from fakes.broker_servers import RunningServer, serving
+from patience import until
 from tidewaiter.broker import wire
 from tidewaiter.broker.carrier import WebSocketCarrier
 from tidewaiter.broker.greeting import greet
@@ -18,7 +19,6 @@ from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.wire import VERSION, Dropped, GoingAway, Hello
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.store import Store
-from tunnels import until
 
 Socket = aiohttp.ClientWebSocketResponse
 

@@ -14,13 +14,13 @@ import pytest
 
 from fakes.broker_clients import FakeAgent, FakeClient, dialled
 from fakes.broker_servers import API_KEY, QUICK, RunningServer, serving
+from patience import until
 from tidewaiter.broker.messages import DEADLINE, ERROR
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Party, Seal
 from tidewaiter.broker.tunnel import Body, Handler, Reply, Request
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.records import TunnelRow
 from tidewaiter.store.store import Store
-from tunnels import until
 
 
 def free_port() -> int:

@@ -7,13 +7,13 @@ from hashlib import sha256
 import pytest
 
 from fakes.broker_clients import FakeClient, Scene, dialled, scene
+from patience import until
 from tidewaiter.broker.messages import CONTENT_DIGEST, DONE_PATH, ERROR, JOB, RESULT_TYPE
 from tidewaiter.broker.server.receiving import PART
 from tidewaiter.broker.server.settings import Beat, Ceilings
 from tidewaiter.broker.wire import Request
 from tidewaiter.store.deliveries import ROW
 from tidewaiter.store.store import Store
-from tunnels import until
 
 LONG = bytes(range(256)) * 12_000  # three parts
 

@@ -10,12 +10,12 @@ from yarl import URL
 
 from fakes.broker_clients import FakeAgent, dialled, scene
 from fakes.broker_servers import RunningServer, serving
+from patience import until
 from tidewaiter.broker.messages import DEADLINE, ERROR, IDEMPOTENCY
 from tidewaiter.broker.server.settings import Ceilings
 from tidewaiter.broker.tunnel import Body, Reply, Request
 from tidewaiter.errors import BrokerError
 from tidewaiter.store.store import Store
-from tunnels import until
 
 LONG = 3 << 20
 

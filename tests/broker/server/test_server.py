@@ -13,6 +13,7 @@ import pytest
 
 from fakes.broker_clients import FakeAgent, dialled, scene
 from fakes.broker_servers import API_KEY, QUICK, RunningServer, serving
+from patience import until
 from tidewaiter.broker.journal import ROOT, Form, open_journal
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.broker.server.server import Server
@@ -23,7 +24,6 @@ from tidewaiter.broker.wire import GoingAway
 from tidewaiter.errors import UsageError
 from tidewaiter.store.records import TunnelRow
 from tidewaiter.store.store import Store
-from tunnels import until
 
 HOUR = timedelta(hours=1)
 
