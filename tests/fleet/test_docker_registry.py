@@ -63,6 +63,48 @@ def repository(api: DockerRegistry, name: str = "a/b") -> Repository:
     return Repository(registry=api.registry, name=name)
 
 
+class TestWhatIsAskedFor:
+    """Who asks for a repository may be far away, and not a friend."""
+
+    @pytest.mark.parametrize(
+        "name",
+        ["", "../api", "a/../../api/v2.0/users", "a/..", "a?b=c#", "a%2fb", "a\r\nb", "a//b", "A", "a" * 256],
+    )
+    def test_what_is_no_repository_is_asked_of_nobody(
+        self, registry: SimulatedRegistry, api: DockerRegistry, name: str
+    ) -> None:
+        digest = Digest("sha256", "a" * 64)
+        for ask in (
+            lambda: api.resolve(name, "v1"),
+            lambda: list(api.images(name)),
+            lambda: api.manifests(name, [digest]),
+            lambda: api.download(name, digest),
+        ):
+            with pytest.raises(CloudError, match="no such repository"):
+                ask()
+        assert registry.asked == []
+
+    @pytest.mark.parametrize("tag", ["../../api", "v1/../..", "a b", ".v1", "v" * 129, "v1\n"])
+    def test_what_is_no_tag_is_asked_of_nobody(
+        self, registry: SimulatedRegistry, api: DockerRegistry, tag: str
+    ) -> None:
+        with pytest.raises(CloudError, match="no such repository or tag"):
+            api.resolve("a/b", tag)
+        assert registry.asked == []
+
+    @pytest.mark.parametrize("settings", [{"repositories": ["team/a"]}, {"base": "team"}], ids=["named", "below"])
+    def test_a_connection_opens_its_own_repositories_only(
+        self, registry: SimulatedRegistry, connect: Connect, settings: dict[str, object]
+    ) -> None:
+        if "base" in settings:
+            settings = {"base": f"{registry.url}/team"}
+        api = connect("harbor-cr", **settings)
+        for name in ("other/a", "teams/a"):
+            with pytest.raises(CloudError, match="not one of the repositories of this connection"):
+                api.resolve(name, "v1")
+        assert registry.asked == []
+
+
 class TestWhatItIs:
     def test_its_host_stands_for_the_account(self, registry: SimulatedRegistry, connect: Connect) -> None:
         api = connect("harbor-cr", via="shop#1")

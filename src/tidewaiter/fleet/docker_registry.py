@@ -29,7 +29,7 @@ from tidewaiter.registry.catalogues import Catalogue
 from tidewaiter.registry.client import RegistryClient
 from tidewaiter.registry.credentials import Credential, OneLogin
 from tidewaiter.registry.kinds import Base, Kind, base_of, kind_of, login_of
-from tidewaiter.registry.reference import DOCKER_HUB, is_repository
+from tidewaiter.registry.reference import DOCKER_HUB, is_repository, is_tag
 from tidewaiter.registry.transport import Transport, Waiting
 
 _MANIFESTS_AT_ONCE = 8
@@ -163,6 +163,7 @@ class DockerRegistry:
 
     def manifests(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, ManifestAnswer]:
         """The manifests of these digests: an answer for each, not verified."""
+        self._reference(repository)
         return side_by_side(lambda digest: self._manifest(repository, digest), digests, threads=_MANIFESTS_AT_ONCE)
 
     def download(self, repository: str, digest: Digest) -> Download:
@@ -183,6 +184,15 @@ class DockerRegistry:
         raise CloudError("there is no other way into the registry", where=self._registry.host)
 
     def _reference(self, repository: str, *, tag: str = "", digest: Digest | None = None) -> Reference:
+        """What is asked for. Names come from who may be far away: they must not lead to other paths of the host.
+
+        Raises CloudError for what is no name, and for a repository that is not one of the connection's.
+        """
+        where = f"{self._registry.host}/{repository[:300]}"
+        if not is_repository(repository) or (tag and not is_tag(tag)):
+            raise CloudError("there can be no such repository or tag", where=where, code="NotFound")
+        if not self._base.covers(repository) or (self._named and repository not in self._named):
+            raise CloudError("is not one of the repositories of this connection", where=where, code="NotFound")
         return Reference(registry=self._registry.host, repository=repository, tag=tag, digest=digest)
 
     def _manifest(self, repository: str, digest: Digest) -> ManifestAnswer:

@@ -51,6 +51,11 @@ def is_repository(name: str) -> bool:
     return len(name) <= _LONGEST_REPOSITORY and _REPOSITORY.fullmatch(name) is not None
 
 
+def is_tag(name: str) -> bool:
+    """Whether it can be a tag."""
+    return _TAG.fullmatch(name) is not None
+
+
 def api_host(registry: str) -> str:
     """The host, with its port, that answers for a registry's name."""
     return _HUB_HOST if registry == DOCKER_HUB else registry
