@@ -134,12 +134,15 @@ def _tokens(piece: str) -> Iterable[Token]:
     return quote(unquote(piece), safe=IN_SEGMENT + "/")
 
 
-_AGENT: Final = "${CR_AGENT_URL}"
+AGENT_URL: Final = "CR_AGENT_URL"
+"""The variable that stands for where the agent is; all rules may hold it."""
+
+AGENT: Final = f"${{{AGENT_URL}}}"
 
 DEFAULT_RULES: Final = Rules(
     public=RuleList(Rule(method="POST", path=path) for path in (*RESULT_PATHS, *DONE_PATHS)),
     private=RuleList(
-        Rule(method=method, path=path, origin=_AGENT)
+        Rule(method=method, path=path, origin=AGENT)
         for method, path in (
             ("GET", "/healthcheck"),
             ("GET", "/validate-credentials"),

@@ -1,29 +1,15 @@
 """The options that say by way of which broker server, and which of its connections, registries are looked at."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
+from tidewaiter.cli.broker_options import AlsoOption
 from tidewaiter.cli.options import together
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _PATIENCE = 600.0
-
-
-class SharedOption(click.Option):
-    """An option that several commands share a variable for, `shared`, where their own is not set."""
-
-    def __init__(self, *names: Any, shared: str, **more: Any) -> None:
-        super().__init__(*names, **more)
-        self.shared = shared
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """The value of the option's own variable, else of the shared one."""
-        import os
-
-        own = super().resolve_envvar_value(ctx)
-        return own if own is not None else os.environ.get(self.shared) or None
 
 
 def relay_options(function: _Function) -> _Function:
@@ -38,16 +24,16 @@ def relay_options(function: _Function) -> _Function:
         ),
         click.option(
             "--broker",
-            cls=SharedOption,
-            shared="TIDEWAITER_BROKER_URL",
+            cls=AlsoOption,
+            also="TIDEWAITER_BROKER_URL",
             default="",
             metavar="URL",
             help="The broker server; TIDEWAITER_BROKER_URL in the environment.",
         ),
         click.option(
             "--broker-key",
-            cls=SharedOption,
-            shared="TIDEWAITER_BROKER_KEY",
+            cls=AlsoOption,
+            also="TIDEWAITER_BROKER_KEY",
             default="",
             metavar="KEY",
             help="An API key of it; better set as TIDEWAITER_BROKER_KEY, where others on the machine do not see it.",

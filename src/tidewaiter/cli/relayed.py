@@ -1,6 +1,5 @@
 """`--via`: from its options to what is asked of a broker server, and by way of which connections."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from tidewaiter.broker.names import CONNECTION_NAME
 from tidewaiter.cli.quest import Begun
 from tidewaiter.errors import UsageError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tidewaiter.fleet.filters import Wishes
     from tidewaiter.fleet.watcher import Watcher
 
-_CONNECTION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ELSEWHERE = {
     **dict.fromkeys(("role_arn", "external_id", "region", "accounts"), "the broker client's connection has its own"),
     **dict.fromkeys(("profile", "sts_region"), "the agent has its own credentials"),
@@ -46,7 +45,7 @@ def relayed_quest(context: click.Context, options: Mapping[str, Any]) -> "Relaye
         if reason := _ELSEWHERE.get(name):
             raise UsageError(f"{_option(name)} cannot be given with --via: {reason}")
     for name in options["via"]:
-        if not _CONNECTION.fullmatch(name):
+        if not CONNECTION_NAME.fullmatch(name):
             raise UsageError(f"--via {name[:100]!r} is not the name of a connection")
     return RelayedQuest(options)
 

@@ -16,6 +16,7 @@ from yarl import URL
 
 from tidewaiter.broker.agent.desks import Desks
 from tidewaiter.broker.agent.spool import Parcel
+from tidewaiter.broker.causes import cause
 from tidewaiter.broker.messages import (
     CONNECTION,
     CONTENT_DIGEST,
@@ -134,7 +135,7 @@ class HttpPost:
             sent = {**headers, DEADLINE: f"{left:.3f}"}
             return await self._send(url, sent, body, left)
         except (BrokerError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Receipt(Uptake.AWAY, str(error) or type(error).__name__)
+            return Receipt(Uptake.AWAY, f"{callback}: {cause(error)}")
 
     async def _send(self, url: URL, headers: dict[str, str], body: "_Body", left: float) -> Receipt:
         """What the client says to it. Raises BrokerError where it does not prove who it is."""

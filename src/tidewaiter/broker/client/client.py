@@ -13,14 +13,15 @@ from tidewaiter.broker.client.health import Checkup, Health
 from tidewaiter.broker.client.link import Link
 from tidewaiter.broker.client.local import LocalPort
 from tidewaiter.broker.client.metrics import Metrics
-from tidewaiter.broker.client.origin import Origins, new_session
+from tidewaiter.broker.client.origin import Origins
 from tidewaiter.broker.client.relay import Relay
 from tidewaiter.broker.client.settings import VARIABLES, ClientSettings
 from tidewaiter.broker.journal import fields, journal
-from tidewaiter.broker.rules import DEFAULT_RULES
+from tidewaiter.broker.rules import AGENT_URL, DEFAULT_RULES
 from tidewaiter.broker.rules_file import read_rules
 from tidewaiter.broker.secrets import Secrets
 from tidewaiter.broker.service import listening
+from tidewaiter.broker.sessions import new_session
 from tidewaiter.broker.signing import Party, Seal
 from tidewaiter.broker.tls import client_context, port_context
 from tidewaiter.errors import UsageError
@@ -52,7 +53,7 @@ class Client:
         self._server_url = base_url(settings.server_url, of="the broker server", plaintext=settings.plaintext)
         self._agent_url = base_url(settings.agent_url, of="the agent", plaintext=settings.plaintext)
         self._rules = read_rules(settings.rules) if settings.rules else DEFAULT_RULES
-        self._rules.private.check((*VARIABLES, "CR_AGENT_URL"))
+        self._rules.private.check((*VARIABLES, AGENT_URL))
         self._seal = Seal([settings.secret], own=Party.CLIENT, other=Party.AGENT) if settings.secret else None
         self._outwards = client_context(authority=settings.authorities)
         self._inwards = self._outwards

@@ -8,9 +8,10 @@ import msgspec
 
 import tidewaiter
 from tidewaiter.broker.client.link import Link
-from tidewaiter.broker.client.origin import Origin, Outgoing, read
+from tidewaiter.broker.client.origin import Origin, Outgoing
 from tidewaiter.broker.client.settings import Connection
-from tidewaiter.broker.messages import CONNECTION, CREDENTIALS, DEADLINE, Probe, SystemCheck
+from tidewaiter.broker.messages import CONNECTION, CREDENTIALS, DEADLINE, Probe, SystemCheck, Trouble
+from tidewaiter.broker.streams import gathered
 from tidewaiter.broker.tunnel import Reply
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
@@ -123,12 +124,12 @@ class Health:
             headers[CONNECTION] = name or connection.name
         try:
             reply = await self._asked("/systemcheck", headers, _THOROUGH)
-            body = reply.body if isinstance(reply.body, bytes) else await read(reply.body, _ANSWER_MOST)
+            body = reply.body if isinstance(reply.body, bytes) else await gathered(reply.body, _ANSWER_MOST)
             return msgspec.json.decode(body, type=SystemCheck).checks
         except BrokerError as error:
             return (Probe(name="agent", ok=False, detail=error.what, advice=error.advice),)
-        except msgspec.MsgspecError:  # another agent, whose words are its own
-            return (Probe(name="agent", ok=reply.status in _WELL, detail=f"it answers {reply.status}"),)
+        except msgspec.MsgspecError:
+            return (_other_words(reply.status, body),)
 
     async def _asked(self, path: str, headers: dict[str, str], within: float) -> Reply:
         headers[DEADLINE] = f"{within:.3f}"
@@ -137,6 +138,16 @@ class Health:
                 return await self._agent.carry(Outgoing("GET", path, headers))
         except TimeoutError:
             raise BrokerError(f"the agent did not answer within {within:.0f} seconds", code=Code.DEADLINE) from None
+
+
+def _other_words(status: int, body: bytes) -> Probe:
+    """An answer that is no health check: an agent that refuses, or another agent, whose words are its own."""
+    detail = f"it answers {status}"
+    try:
+        trouble = msgspec.json.decode(body, type=Trouble)
+    except msgspec.MsgspecError:
+        return Probe(name="agent", ok=status in _WELL, detail=detail)
+    return Probe(name="agent", ok=False, detail=f"{detail}: {trouble.what}", advice=trouble.advice)
 
 
 class _Shared(Generic[_T]):

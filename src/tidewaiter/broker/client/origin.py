@@ -2,21 +2,13 @@
 
 import asyncio
 import hashlib
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import (
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TCPConnector,
-)
+from aiohttp import ClientError, ClientResponse, ClientSession
 from yarl import URL
 
 from tidewaiter.broker.causes import cause, is_distrust
@@ -24,18 +16,15 @@ from tidewaiter.broker.client.dialing import base_url
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.headers import forwarded
 from tidewaiter.broker.messages import ERROR, Trouble
-from tidewaiter.broker.rules import Rule
+from tidewaiter.broker.rules import AGENT, AGENT_URL, Rule
 from tidewaiter.broker.signing import LONGEST_BUFFERED, NO_BODY, PROOF, SIGNATURE, Seal, Signed
+from tidewaiter.broker.streams import gathered
 from tidewaiter.broker.tunnel import Reply
 from tidewaiter.broker.wire import CHUNK, Code
 from tidewaiter.errors import BrokerError, UsageError
 
-_AGENT = "${CR_AGENT_URL}"
-_CONNECTING = 10.0  # seconds
-_BUFFER = 256 << 10  # bytes
 _WORDS = 2048  # bytes of what the agent says of a request that it does not believe
 _IN_STEP = "Give client and agent the same secret, and set their clocks by NTP."
-_UNTOLD = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _DROPPED = frozenset({PROOF, ERROR, "set-cookie"})
 """What an agent has no business to tell the platform: `ERROR` is for what the relay itself answers."""
 
@@ -69,7 +58,7 @@ class Origin:
             headers["authorization"] = self._login
         if self._seal is None:
             return await reply_of(await self._sent(outgoing.method, target, headers, body))
-        content = body if isinstance(body, bytes) else await read(body, LONGEST_BUFFERED)
+        content = body if isinstance(body, bytes) else await gathered(body, LONGEST_BUFFERED)
         digest = hashlib.sha256(content).hexdigest() if content else NO_BODY
         signed = self._seal.sign(outgoing.method, target, headers, digest=digest)
         headers[SIGNATURE] = signed.header
@@ -97,12 +86,12 @@ class Origins:
     def __init__(self, session: ClientSession, agent: str, *, seal: Seal | None, plaintext: bool) -> None:
         self.agent = Origin(session, agent, seal=seal)
         self._session = session
-        self._variables = {"CR_AGENT_URL": agent}
+        self._variables = {AGENT_URL: agent}
         self._plaintext = plaintext
 
     def of(self, rule: Rule, connection: Connection) -> Origin:
         """Where the rule leads for this connection. Raises BrokerError (refused) for what is not declared."""
-        if rule.login is None and rule.origin == _AGENT:
+        if rule.login is None and rule.origin == AGENT:
             return self.agent
         try:
             rule = rule.filled({**connection.variables, **self._variables})
@@ -111,18 +100,6 @@ class Origins:
             what = f"the rule cannot be followed: {error.what}"
             raise BrokerError(what, where=error.where, advice=error.advice, code=Code.REFUSED) from None
         return Origin(self._session, url, login=rule.login.header() if rule.login else "")
-
-
-def new_session(context: ssl.SSLContext) -> ClientSession:
-    """Connections inside the network: kept open, through no proxy; bodies and headers go as they are."""
-    return ClientSession(
-        connector=TCPConnector(ssl=context, limit=0, keepalive_timeout=30.0),
-        cookie_jar=DummyCookieJar(),
-        timeout=ClientTimeout(total=None, sock_connect=_CONNECTING),
-        skip_auto_headers=_UNTOLD,
-        auto_decompress=False,
-        read_bufsize=_BUFFER,
-    )
 
 
 async def reply_of(response: ClientResponse) -> Reply:
@@ -173,17 +150,6 @@ async def _disbelief(response: ClientResponse) -> str:
         return f"the agent does not believe the client: {msgspec.json.decode(said, type=Trouble).what}"
     except msgspec.MsgspecError:
         return "the agent does not believe the client"
-
-
-async def read(body: AsyncIterator[bytes], most: int) -> bytes:
-    """All of a body. Raises BrokerError (too-large) for more than `most` bytes."""
-    chunks, size = [], 0
-    async for chunk in body:
-        size += len(chunk)
-        if size > most:
-            raise BrokerError(f"the body has more than {most} bytes", code=Code.TOO_LARGE)
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _unreachable(host: str, error: Exception) -> BrokerError:

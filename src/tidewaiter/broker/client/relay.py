@@ -5,7 +5,7 @@ from time import perf_counter
 
 from tidewaiter.broker.client.held import Held
 from tidewaiter.broker.client.metrics import Metrics
-from tidewaiter.broker.client.origin import Origins, Outgoing, read
+from tidewaiter.broker.client.origin import Origins, Outgoing
 from tidewaiter.broker.client.settings import Connection
 from tidewaiter.broker.client.substitution import substitute
 from tidewaiter.broker.headers import OF_EACH_HOP, Headers, forwarded
@@ -13,7 +13,7 @@ from tidewaiter.broker.journal import fields, journal
 from tidewaiter.broker.messages import CALLBACK, CONNECTION, DEADLINE
 from tidewaiter.broker.paths import Target, canonical
 from tidewaiter.broker.rules import BODY_CEILING, Rule, RuleList
-from tidewaiter.broker.streams import Body
+from tidewaiter.broker.streams import Body, gathered
 from tidewaiter.broker.tunnel import Handler, Reply, Request
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
@@ -64,7 +64,7 @@ class Relay:
         """The rule that lets the request through, and its body. Raises BrokerError (refused) where none does."""
         content: bytes | AsyncIterator[bytes] | None = body.whole
         if content is None:
-            content = await read(body, BODY_CEILING) if self._rules.reads_body(method, target) else body
+            content = await gathered(body, BODY_CEILING) if self._rules.reads_body(method, target) else body
         rule = self._rules.find(method, target, headers, content if isinstance(content, bytes) else b"")
         if rule is None:
             advice = "The client's rules (--accept) say what it may be asked."
