@@ -126,6 +126,15 @@ def test_a_key_that_cannot_name_a_job_is_refused(settings: AgentSettings, key: s
     assert post(settings, idempotency_key="a-key.that_can~1").status == 202
 
 
+def test_whoever_asks_an_agent_that_lets_in_all_does_not_say_where_results_go(settings: AgentSettings) -> None:
+    async def ask(agent: Asking) -> str:
+        await agent("POST", "/scan", MINE, body=IMAGE, headers={**NAMED, CALLBACK: "http://127.0.0.1:8500/v1/kv"})
+        return agent.jobs.taken["", "job-1"].callback
+
+    open_to_all = replace(settings, unprotected=True)
+    assert with_agent(open_to_all, ask, chain=FakeAws(roles={ROLE: ""}).chain()) == settings.callback
+
+
 @pytest.mark.parametrize(
     "callback",
     [

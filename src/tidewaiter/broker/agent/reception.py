@@ -105,10 +105,17 @@ class Reception:
             target=target,
             rest=rest,
             connection=connection,
-            callback=request.headers.get(CALLBACK, "") or self.settings.callback,
+            callback=self._callback(request.headers.get(CALLBACK, ""), proven=proven),
             proven=proven,
             ends=asyncio.get_running_loop().time() + seconds,
         )
+
+    def _callback(self, said: str, *, proven: bool) -> str:
+        """Where results go. Another client than ours passes on what the platform says, which is not believed then."""
+        settings = self.settings
+        if settings.unprotected and settings.callback and not proven:
+            return settings.callback
+        return said or settings.callback
 
     def hear(self, asked: Asked) -> None:
         """Let the results of the request's connection go to where its client is now."""
