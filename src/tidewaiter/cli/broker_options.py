@@ -219,6 +219,9 @@ def connections_of(options: dict[str, Any]) -> "tuple[Connection, ...]":
         if options["token"]:
             raise UsageError("--connections and --token do not go together", advice="Put the token into the file.")
         return read_connections(options["connections"])
+    if not options["token"]:
+        made = "Set BROKER_TOKEN to what `tidewaiter broker connections create NAME` shows on the platform"
+        raise UsageError("there is no token", advice=f"{made}, or name a file of connections: --connections.")
     named = {name: options[name] for name in _ONE if name != "region"}
     entry = Entry(type=options["type"], regions=options["region"], repositories=options["repository"], **named)
     return (connection_of(entry, "the connection's options"),)

@@ -11,6 +11,7 @@ import pytest
 
 from clients import EXTERNAL_ID, HUB, PAYMENTS, SECRET, Scene, scene
 from patience import until
+from tidewaiter.broker.client.health import _other_words
 from tidewaiter.broker.messages import CONNECTION, CONTENT_DIGEST, CREDENTIALS, ERROR, JOB, Probe
 from tidewaiter.broker.signing import PROOF, SIGNATURE, Party, Seal
 from tidewaiter.broker.tunnel import Reply
@@ -296,6 +297,26 @@ def test_what_was_refused_and_would_help_is_told_but_no_secret() -> None:
         name="role", ok=False, detail=f"refused with {EXTERNAL_ID}", action="sts:AssumeRole", statement="{}"
     )
     run(act, checks=(refused,))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        pytest.param(
+            401,
+            b'{"type":"trouble","what":"the request is not signed","advice":"Give both sides the same secret"}',
+            (False, "it answers 401: the request is not signed", "Give both sides the same secret"),
+            id="refuses",
+        ),
+        pytest.param(200, b"<html>", (True, "it answers 200", ""), id="another agent"),
+        pytest.param(502, b"", (False, "it answers 502", ""), id="nothing"),
+    ],
+)
+def test_an_answer_that_is_no_check_is_told_as_what_it_is(
+    status: int, body: bytes, told: tuple[bool, str, str]
+) -> None:
+    probe = _other_words(status, body)
+    assert (probe.ok, probe.detail, probe.advice) == told
 
 
 def test_a_refused_token_is_told_of_its_connection() -> None:

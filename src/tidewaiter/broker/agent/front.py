@@ -24,6 +24,7 @@ _log = journal("agent")
 _WELL = 200
 _Found = tuple[Route, str] | web.Response
 _PROVEN = web.RequestKey("proven", Proven)
+_TROUBLE = web.RequestKey("trouble", str)
 
 
 class Front:
@@ -71,6 +72,7 @@ class Front:
             finally:
                 redact = asked.redact
         except TidewaiterError as error:
+            request[_TROUBLE] = redact(error.what)
             return troubled(error, redact)
         except (web.HTTPException, ConnectionError):
             raise
@@ -117,8 +119,10 @@ def _found(method: str, target: Target) -> _Found:
 
 def _write_down(request: web.Request, answer: web.StreamResponse, seconds: float) -> None:
     path = request.raw_path.partition("?")[0]
+    trouble = request.get(_TROUBLE)
+    level = logging.WARNING if trouble else logging.INFO
     _log.log(
-        logging.DEBUG if path == HEALTHCHECK and answer.status == _WELL else logging.INFO,
+        logging.DEBUG if path == HEALTHCHECK and answer.status == _WELL else level,
         "answered",
         extra=fields(
             connection=shown(request.headers.get(CONNECTION, "")),
@@ -127,5 +131,6 @@ def _write_down(request: web.Request, answer: web.StreamResponse, seconds: float
             status=answer.status,
             ms=round(seconds * 1000, 1),
             bytes=answer.body_length or answer.content_length,
+            error=trouble,
         ),
     )
