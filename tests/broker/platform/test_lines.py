@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from fakes.platform_api import lines as spelled
 from fakes.registries import ACCOUNT, registry
 from tidewaiter.broker.messages import (
+    AgentInfo,
     AtRegistry,
     DocumentLine,
+    Hello,
     ImageLine,
     Line,
     LostPlace,
@@ -24,13 +26,17 @@ from tidewaiter.broker.messages import (
 )
 from tidewaiter.broker.platform.lines import lines, only
 from tidewaiter.errors import BrokerError, CloudDeniedError, CloudError
-from tidewaiter.model.cloud import ImageDetail
+from tidewaiter.image.limits import Limits
+from tidewaiter.model.cloud import Identity, ImageDetail
 from tidewaiter.model.fleet import Kind, Outcome, State
 from tidewaiter.model.gap import Gap, Stage, Why
 from tidewaiter.model.image import Descriptor, Digest
 
 DIGEST = Digest("sha256", "a" * 64)
 NO_DIGEST = Digest("sha256", "../../etc")
+
+
+IDENTITY = Identity(arn="arn:aws:iam::999999999999:role/agent", account="999999999999", partition="aws")
 
 
 def gap(why: Why) -> Gap:
@@ -132,6 +138,9 @@ def test_trouble_is_the_error_that_it_was_behind_the_lines_before_it() -> None:
         LostPlace(replace(ACCOUNT, name="a\nb"), gap(Why.DENIED)),
         LostPlace(ACCOUNT, gap(Why.DENIED), region="r" * 301),
         PassedPlace(replace(ACCOUNT, state="\x9b"), gap(Why.INACTIVE)),
+        Hello(AgentInfo("1", "f", Limits(), operations=0), IDENTITY),
+        Hello(AgentInfo("1", "f", Limits(), operations=1 << 40), IDENTITY),
+        Hello(AgentInfo("1", "f" * 301, Limits(), operations=1), IDENTITY),
         TagLine("v" * 301, DIGEST),
         ImageLine(ImageDetail(digest=DIGEST, tags=("v1", "v\x1b[31m"))),
         ImageLine(ImageDetail(digest=DIGEST, media_type="m" * 301)),

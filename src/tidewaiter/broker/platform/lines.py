@@ -11,6 +11,7 @@ from tidewaiter.broker.messages import (
     AtRegistry,
     DocumentLine,
     End,
+    Hello,
     ImageLine,
     Line,
     LostPlace,
@@ -33,6 +34,7 @@ _LARGEST = 256 << 20  # bytes of one answer, which is held in memory: some hundr
 _ADVICE = "Server, client, agent and platform should be of one version."
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{0,252}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._\-]{1,255})?")
 _REPOSITORY = re.compile(r"(?=.{1,512}\Z)[A-Za-z0-9][A-Za-z0-9._\-]*(?:/[A-Za-z0-9_][A-Za-z0-9._\-]*)*")
+_OPERATIONS_MOST = 10_000  # images at a time: more jobs wait at no agent
 _SIZE_MOST = 1 << 60  # bytes: what databases can count
 _NUL = b"\\u0000"
 _ON_PURPOSE = (Why.FILTERED, Why.INACTIVE)
@@ -100,6 +102,10 @@ def _decoded(line: bytes, where: str) -> Line:
 def _check(line: Line) -> None:
     """Raises ValueError for what cannot be, and for what would let something unseen count as seen."""
     match line:
+        case Hello(agent=agent):
+            _check_words([agent.fingerprint])
+            if not 0 < agent.operations <= _OPERATIONS_MOST:
+                raise ValueError(f"not a number of images at a time: {agent.operations}")
         case AtRegistry() | LostPlace() | PassedPlace():
             _check_place(line)
         case RepositoryLine(name=name):
