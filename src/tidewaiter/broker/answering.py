@@ -1,18 +1,18 @@
 """The requests of the other side of a tunnel, and the tasks that answer them."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from tidewaiter.broker import wire
+from tidewaiter.broker.journal import journal
 from tidewaiter.broker.outbox import Outbox
 from tidewaiter.broker.streams import Body, Sending, close
 from tidewaiter.broker.wire import CHUNK, Code, Request
 from tidewaiter.errors import BrokerError
 
-_log = logging.getLogger(__name__)
+_log = journal("tunnel")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Requests in both directions over one carrier, many at a time, none of them in another's way."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from tidewaiter.broker import wire
 from tidewaiter.broker.answering import Answering, Handler, Reply
 from tidewaiter.broker.asking import Answer, Asking
 from tidewaiter.broker.carrier import Carrier
+from tidewaiter.broker.journal import journal
 from tidewaiter.broker.outbox import Outbox
 from tidewaiter.broker.streams import Body, Room, close
 from tidewaiter.broker.wire import Code, Notice, Request
@@ -17,7 +17,7 @@ from tidewaiter.errors import BrokerError
 
 __all__ = ["Answer", "Body", "Handler", "Reply", "Request", "Tunnel", "TunnelSettings"]
 
-_log = logging.getLogger(__name__)
+_log = journal("tunnel")
 
 # Close codes of WebSockets: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 _NORMAL, _PROTOCOL_ERROR, _INTERNAL_ERROR = 1000, 1002, 1011

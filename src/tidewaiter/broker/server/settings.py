@@ -74,7 +74,6 @@ class ServerSettings:
     certificate: str = ""
     key: str = ""
     authorities: str = ""
-    unprotected: bool = False
     ceilings: Ceilings = Ceilings()
     beat: Beat = Beat()
 
