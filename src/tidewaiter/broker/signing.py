@@ -31,7 +31,7 @@ PROOF: Final = "x-tidewaiter-proof"
 SIGNED: Final = (CONNECTION, CALLBACK, CREDENTIALS, DEADLINE, IDEMPOTENCY, JOB, CONTENT_DIGEST)
 """The headers that a signature covers, also where they are missing."""
 
-LONGEST_BUFFERED: Final = 8 << 20
+LONGEST_BUFFERED: Final = 1 << 20
 """The most bytes of a body that are kept in memory to sign them; larger ones come with their digest known."""
 
 NO_BODY: Final = hashlib.sha256(b"").hexdigest()
