@@ -169,6 +169,26 @@ def test_silence_ends_the_tunnel() -> None:
     asyncio.run(check())
 
 
+def test_a_tunnel_in_which_something_always_waits_and_goes_is_sound() -> None:
+    """Heartbeats of both sides can beat in step: then there is an answer to be sent each time that one looks."""
+
+    async def check() -> None:
+        near, far = carrier_pair(1)
+        tunnel = Tunnel(near, asks_odd=True, handler=echo, settings=QUICK)
+        run = asyncio.create_task(tunnel.run())
+        end = asyncio.get_running_loop().time() + 4 * QUICK.patience
+        for mark in range(4):
+            await far.send(wire.encode_ping(mark))
+        while asyncio.get_running_loop().time() < end:
+            await far.receive()
+            await far.send(wire.encode_ping(0))
+        assert not run.done()
+        await tunnel.close("the test is over")
+        await run
+
+    asyncio.run(check())
+
+
 def test_a_side_to_which_nothing_can_be_sent_ends_the_tunnel() -> None:
     async def check() -> None:
         near, far = carrier_pair(1)

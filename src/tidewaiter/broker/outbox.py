@@ -26,6 +26,8 @@ class Outbox:
         self._posted: deque[bytes] = deque()
         self._turns: deque[asyncio.Future[None]] = deque()
         self._wanted = asyncio.Event()
+        self.sent = 0
+        """How many frames have gone: one waits in vain only while this stays as it is."""
 
     async def send(self, frame: bytes) -> None:
         """Sends a frame when it is its turn; at once where nothing waits. Raises BrokerError (lost)."""
@@ -35,6 +37,7 @@ class Outbox:
         try:
             self._check()
             await self._carrier.send(frame)
+            self.sent += 1
         finally:
             self._pass_on()
 
@@ -67,6 +70,7 @@ class Outbox:
         """Sends what is posted, out of turn: for `run`, and for the end when nobody else sends."""
         while self._posted:
             await self._carrier.send(self._posted.popleft())
+            self.sent += 1
 
     def end(self) -> None:
         """Nothing goes out any more: whoever waits for its turn gets BrokerError (lost)."""

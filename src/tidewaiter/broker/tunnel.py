@@ -180,9 +180,10 @@ class Tunnel:
             if not self._outbox.waiting:
                 self._mark = int(asyncio.get_running_loop().time() * 1e6)
                 self._outbox.post(wire.encode_ping(self._mark))
+            sent = self._outbox.sent
             await asyncio.sleep(pause)
             silent = silent + pause if self._quiet else 0.0
-            stuck = stuck + pause if self._outbox.waiting else 0.0
+            stuck = stuck + pause if self._outbox.waiting and self._outbox.sent == sent else 0.0
         what = "no sign of" if silent >= stuck else "nothing could be sent to"
         raise BrokerError(f"{what} the other side for {max(silent, stuck):.0f} seconds", code=Code.LOST, retry=True)
 
