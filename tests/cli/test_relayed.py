@@ -88,7 +88,7 @@ def test_a_connection_that_is_away_is_a_gap_and_the_scan_is_incomplete(
     assert [image["repository"] for image in ran.json["images"]] == ["team/app"]
     (lost,) = (account for account in ran.json["accounts"] if account["id"] == "tools")
     assert (lost["gaps"][0]["why"], lost["gaps"][0]["subject"]) == ("unreachable", "connection tools")
-    assert "no client is connected" in lost["gaps"][0]["detail"]
+    assert lost["gaps"][0]["detail"].startswith("no client is connected")
 
 
 @pytest.mark.parametrize(

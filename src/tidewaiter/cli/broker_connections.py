@@ -54,7 +54,7 @@ def list_command(store: str, format: str) -> int:  # noqa: A002 - click passes o
 
     with remembering(store) as memory:
         states = listed(memory.exchange)
-    write(_json(states) if format == "json" else _table(states), None)
+    write(_json(states) if format == "json" else _table(states, store), None)
     return Exit.CLEAN
 
 
@@ -84,12 +84,13 @@ def _json(states: "Sequence[ConnectionState]") -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _table(states: "Sequence[ConnectionState]") -> str:
+def _table(states: "Sequence[ConnectionState]", store: str) -> str:
     from tidewaiter.report.catalog import canvas_of_stdout
-    from tidewaiter.report.layout import Cell, Style, join, natural_widths
+    from tidewaiter.report.layout import Cell, Style, clean, join, natural_widths
 
     if not states:
-        return "There are no connections: make one with `tidewaiter broker connections create NAME`."
+        where = "" if "://" in store else f" in {clean(store)}"  # an address may hold a password
+        return f"There are no connections{where}. `tidewaiter broker connections create NAME` makes one."
     colour = canvas_of_stdout().colour
     rows = [[Cell(name, Style.BOLD, name in _COUNTED) for name in _HEADINGS], *map(_row, states)]
     widths = natural_widths(rows)

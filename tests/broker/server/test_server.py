@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -174,6 +175,23 @@ def test_each_request_is_logged_without_its_query_and_without_secrets(store: Sto
     assert '"message":"a token was refused"' in lines
     for secret in (token, "query-secret", "body-secret", "unknown-secret", API_KEY):
         assert secret not in lines
+
+
+def test_why_a_request_came_to_no_answer_is_logged(store: Store, journal: io.StringIO) -> None:
+    async def main() -> None:
+        async with serving(store) as server, aiohttp.ClientSession(server.url) as platform:
+            for path, key in (("/broker/nobody/list", API_KEY), ("/connections", "a-key-that-is-made-up")):
+                async with platform.get(path, headers={"X-API-Key": key}):
+                    pass
+
+    asyncio.run(main())
+    lines = [json.loads(line) for line in journal.getvalue().splitlines()]
+    told = [(each["level"], each["status"], each["error"]) for each in lines if each["message"] == "answered"]
+    assert told == [
+        ("warning", 404, "there is no connection 'nobody'"),
+        ("warning", 401, "the API key is not one of this server's"),
+    ]
+    assert "made-up" not in journal.getvalue()
 
 
 @pytest.mark.parametrize("path", ["/", "/brokers/shop", "/broker", "/connections/shop", "/healthcheck/x", "/peer"])

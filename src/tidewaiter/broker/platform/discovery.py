@@ -54,7 +54,10 @@ class Discovery:
 
     def _end(self, error: CloudError, reason: BrokerError | None = None) -> None:
         """The connection led nowhere, or broke off: the first is the greeting's, all are a loss."""
-        gap = gap_of(error, f"connection {self.connection}")
+        subject = f"connection {self.connection}"
+        if error.where == subject:
+            error.where = ""  # who reads the gap has read its subject
+        gap = gap_of(error, subject)
         self.tell(Lost(account=Account(id=self.connection), gap=gap))
         self._settle(reason)
 

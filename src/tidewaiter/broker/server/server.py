@@ -62,17 +62,17 @@ class Server:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to any request: its path is read once, in one way."""
-        begun, path = perf_counter(), ""
+        begun, path, trouble = perf_counter(), "", None
         try:
             target = canonical(request.raw_path)
             path = target.path
             response = await self._answer(request, target)
         except BrokerError as error:
             self.metrics.refused(error.code)
-            response = response_of(error)
+            response, trouble = response_of(error), error
         except ConnectionError:
             response = web.Response(status=_GONE)  # nobody is there to get it
-        self._note(request, path, response, perf_counter() - begun)
+        self._note(request, path, response, perf_counter() - begun, trouble)
         return response
 
     async def _answer(self, request: web.Request, target: Target) -> web.StreamResponse:
@@ -110,11 +110,20 @@ class Server:
         told = await self.desk.ask(states, self.desk.now(), self._settings.beat.dead)
         return web.Response(body=msgspec.json.encode(told), content_type=_JSON)
 
-    def _note(self, request: web.Request, path: str, response: web.StreamResponse, seconds: float) -> None:
+    def _note(
+        self,
+        request: web.Request,
+        path: str,
+        response: web.StreamResponse,
+        seconds: float,
+        trouble: BrokerError | None,
+    ) -> None:
         relayed = path.startswith("/broker/")
         if relayed:
             self.metrics.answered(response.status, seconds)
         level = logging.INFO if relayed or path.startswith("/results/") else logging.DEBUG
+        if trouble and (level == logging.INFO or trouble.code == Code.UNAUTHORIZED):
+            level = logging.WARNING
         if not _log.isEnabledFor(level):
             return
         told = fields(
@@ -124,6 +133,7 @@ class Server:
             ms=round(seconds * 1000, 1),
             bytes=response.content_length if isinstance(response, web.Response) else response.body_length,
             peer=request.remote,
+            error=trouble.what if trouble else None,
         )
         _log.log(level, "answered", extra=told)
 
