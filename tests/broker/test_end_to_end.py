@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from brokerages import SECRET, Brokerage
+from brokerages import Brokerage
 from brokered_accounts import REGION, World, world_of
+from clients import SECRET
 from command_lines import Ran, alpine_image, debian_image
 from fakes.broker_servers import API_KEY
 from fakes.holds import HeldBlobs
