@@ -29,8 +29,8 @@ _RETRY_AFTER = {429: "10", 503: "5"}  # seconds
 
 
 def status_of(error: BrokerError) -> int:
-    """The status of an answer that says so."""
-    return _STATUS.get(error.code, 500)
+    """The status of an answer that says so. What failed, and may not the next time, is unavailable."""
+    return _STATUS.get(error.code, 503 if error.retry else 500)
 
 
 def spelled(error: BrokerError) -> tuple[int, Headers, bytes]:

@@ -399,6 +399,15 @@ def test_an_agent_that_is_busy_is_asked_again(world: World) -> None:
     ]
 
 
+def test_a_server_whose_store_is_away_for_a_while_is_asked_again(world: World) -> None:
+    world.ecr.push("app", built("a"))
+    failed = replace(refusal("failed", "the store failed"), status=503)
+    answers = iter([failed] * 3)
+    world.broker.before = lambda _, path: next(answers, None) if path.startswith("/results/") else None
+    assert set(world.ends(world.run()).values()) == {"scanned"}
+    assert next(answers, None) is None
+
+
 def test_an_agent_that_stays_away_is_given_up_and_its_images_are_failures(world: World) -> None:
     push_all(world.ecr)
     world.patience = 0.2

@@ -223,7 +223,7 @@ def test_a_store_that_fails_acknowledges_nothing(store: Store) -> None:
             with store._database.engine.begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE delivery_part RENAME TO away")
             answer = await here.client.deliver("job-1", b"x")
-            assert (answer.status, dict(answer.headers)[ERROR]) == (500, "failed")
+            assert (answer.status, dict(answer.headers)[ERROR]) == (503, "failed")
             with store._database.engine.begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE away RENAME TO delivery_part")
             assert (await here.client.deliver("job-1", b"x")).status == 200
