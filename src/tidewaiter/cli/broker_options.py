@@ -173,7 +173,8 @@ def relaying_options(function: _Function) -> _Function:
         click.option(
             "--allow-plaintext",
             is_flag=True,
-            help="Reach server and agent over plain http on other machines too: others on the way read secrets, and can change answers.",
+            help="Reach server and agent over plain http on other machines too: others on the way read secrets, and "
+            "can change answers.",
         ),
         click.option("--replica", default="", metavar="NAME", help="What this client is called among its like."),
     )
