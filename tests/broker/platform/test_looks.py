@@ -312,6 +312,22 @@ def test_a_job_that_the_agent_forgot_is_asked_for_again(world: World) -> None:
     assert list(world.agent.posted.values()) == [2]
 
 
+def test_an_image_that_ends_the_agent_each_time_ends_at_last(world: World) -> None:
+    digest = world.ecr.push("app", built("a"))
+    world.agent.hold = threading.Event()
+
+    def die(method: str, path: str) -> None:
+        if method == "GET" and "/scan/" in path:
+            world.agent.forget()
+
+    world.broker.before = die
+    world.pace = replace(QUICK, ask_after=0.01)
+    number = world.run()
+    assert world.ends(number) == {digest: "failed unreachable"}
+    assert "forgotten it 20 times" in world.detail(number, digest)
+    assert list(world.agent.posted.values()) == [21]
+
+
 def test_a_result_that_the_server_does_not_list_is_fetched_all_the_same(world: World) -> None:
     world.ecr.push("app", built("a"))
     world.broker.before = lambda _, path: Told(200, b"[]") if path.startswith("/results/shop?") else None

@@ -159,7 +159,7 @@ class Collection:
         if told is not None and told.state is JobState.DONE:
             self._bear(job)
         if (told is None or told.state is JobState.DELIVERED) and not self._fetch(name):
-            job.posted = False
+            job.forget()
             self._posts.do(partial(self._guarded, job, partial(self._post, job)))
 
     def _bear(self, job: Job) -> None:

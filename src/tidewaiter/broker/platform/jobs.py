@@ -14,6 +14,7 @@ from tidewaiter.errors import CloudError
 from tidewaiter.fleet.looker import Looked, PulledImage
 
 _ATTEMPTS = 200
+_FORGOTTEN_MOST = 20  # more than there are agents behind a connection, which may be asked in turn
 
 
 @dataclass(eq=False, slots=True)
@@ -21,7 +22,7 @@ class Job:
     """An image that is to be looked through. `attempt` counts the names under which it was asked for.
 
     `posted`: the agent has taken it. `fetching`: somebody reads its result. `due`: when to ask after it. `done`: since
-    when the agent is known to have its result, and to deliver it.
+    when the agent is known to have its result, and to deliver it. `forgotten`: how often the agent knew nothing of it.
     """
 
     image: PulledImage
@@ -31,6 +32,7 @@ class Job:
     fetching: bool = False
     due: float = 0.0
     done: float | None = None
+    forgotten: int = 0
     pause: float = 0.0
 
     @property
@@ -52,6 +54,14 @@ class Job:
     def took(self, now: float, pause: float) -> None:
         """The agent has it; to be asked after in so many seconds."""
         self.due, self.pause, self.posted = now + pause, pause, True
+
+    def forget(self) -> None:
+        """The agent knows nothing of it. Raises CloudError where that is not the first time by far."""
+        self.forgotten += 1
+        self.posted = False
+        if self.forgotten > _FORGOTTEN_MOST:
+            what = f"the agent has forgotten it {_FORGOTTEN_MOST} times"
+            raise CloudError(what, advice="See in its journal why it ends, and whether this image does that.")
 
     def asked_after(self, now: float, longest: float) -> None:
         """The next time after twice as long."""
