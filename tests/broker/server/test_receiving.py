@@ -1,8 +1,11 @@
 """What agents deliver: all of it, as it was promised, or nothing."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -227,6 +230,24 @@ def test_a_store_that_fails_acknowledges_nothing(store: Store) -> None:
             with store._database.engine.begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE away RENAME TO delivery_part")
             assert (await here.client.deliver("job-1", b"x")).status == 200
+
+    asyncio.run(main())
+
+
+def test_while_somebody_else_writes_to_the_store_questions_are_answered(store: Store, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with scene(store) as here:
+            with closing(sqlite3.connect(tmp_path / "fleet.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                deliveries = [asyncio.create_task(here.client.deliver(f"job-{n}", b"small")) for n in range(10)]
+                await until(lambda: here.client.tunnel.load == len(deliveries))
+                async with here.platform.get("/results/shop") as answer:
+                    assert await answer.json() == []
+                async with dialled(here.server, here.token) as late:
+                    assert late.names == ("shop",)
+                assert not any(each.done() for each in deliveries)
+                other.rollback()
+            assert {answer.status for answer in await asyncio.gather(*deliveries)} == {200}
 
     asyncio.run(main())
 

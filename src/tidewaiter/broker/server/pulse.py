@@ -34,13 +34,13 @@ class Pulse:
         self._well = True
 
     async def felt(self) -> bool:
-        """Whether the store answers, now or a second ago."""
+        """Whether the store answers, now or a second ago, and takes what is to be changed in it."""
         now = asyncio.get_running_loop().time()
         if now - self._felt >= _FRESH:
             self._felt = now
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await self._desk.ask(Exchange.is_revoked, "")
+                    await self._desk.change(Exchange.is_revoked, "")
                 self._found(well=True)
             except (BrokerError, TimeoutError) as error:
                 self._found(well=False, why=error)
@@ -87,7 +87,7 @@ class Pulse:
         rows = self._tunnels.rows()
         self._metrics.tunnels.set(len(self._tunnels))
         self._metrics.connections.set(len({row.connection for row in rows}))
-        await self._desk.ask(Exchange.saw_tunnels, self._name, self._url, rows, now=self._desk.now())
+        await self._desk.change(Exchange.saw_tunnels, self._name, self._url, rows, now=self._desk.now())
 
     async def _drop_revoked(self) -> None:
         held = self._tunnels.hashes
@@ -98,8 +98,8 @@ class Pulse:
 
     async def _sweep(self) -> None:
         now = self._desk.now()
-        await self._desk.ask(Exchange.forget_tunnels, before=now - 3 * timedelta(seconds=self._beat.dead))
-        while dropped := await self._desk.ask(
+        await self._desk.change(Exchange.forget_tunnels, before=now - 3 * timedelta(seconds=self._beat.dead))
+        while dropped := await self._desk.change(
             Exchange.drop_old_deliveries, whole_before=now - self._kept, part_before=now - self._broken_off
         ):
             self._metrics.expired.inc(dropped)

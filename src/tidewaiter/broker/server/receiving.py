@@ -111,21 +111,21 @@ class Receiver:
 
     async def _receive(self, delivery: _Delivery, body: AsyncIterator[bytes]) -> None:
         name, job = delivery.connection, delivery.job
-        if not await self._desk.ask(Exchange.begin_delivery, delivery.key, name, job, now=self._now):
+        if not await self._desk.change(Exchange.begin_delivery, delivery.key, name, job, now=self._now):
             raise revoked(name)
         gathered, size = list[bytes](), 0
         async for chunk in body:
             gathered.append(chunk)
             size += len(chunk)
             if size >= PART:
-                await self._desk.ask(self._keep, delivery, gathered)
+                await self._desk.change(self._keep, delivery, gathered)
                 gathered, size = [], 0
         if gathered or not delivery.parts:
-            await self._desk.ask(self._keep, delivery, gathered)
+            await self._desk.change(self._keep, delivery, gathered)
         if (told := f"sha256:{delivery.digest.hexdigest()}") != delivery.promised:
             what = f"the result has the digest {told}, not {delivery.promised}"
             raise BrokerError(what, advice="Deliver it again", retry=True, code=Code.MALFORMED)
-        await self._desk.ask(Exchange.finish_delivery, delivery.key, told, now=self._now)
+        await self._desk.change(Exchange.finish_delivery, delivery.key, told, now=self._now)
 
     def _keep(self, exchange: Exchange, delivery: _Delivery, gathered: list[bytes]) -> None:
         """Keeps the next part. Done in a thread: to hash a large result would hold up the tunnels."""
@@ -141,7 +141,7 @@ class Receiver:
     async def _discard(self, delivery: _Delivery) -> None:
         """What cannot be dropped now will be, as it was never delivered to its end."""
         with suppress(BrokerError):
-            await self._desk.ask(Exchange.drop_delivery, delivery.key)
+            await self._desk.change(Exchange.drop_delivery, delivery.key)
 
     @property
     def _now(self) -> datetime:

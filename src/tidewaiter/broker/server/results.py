@@ -102,7 +102,7 @@ class Results:
         """The platform has it. To say so twice is no error."""
         await self._desk.check(connection)
         if (row := await self._desk.ask(Exchange.delivery, connection, job)) is not None:
-            await self._desk.ask(Exchange.drop_delivery, row.key)
+            await self._desk.change(Exchange.drop_delivery, row.key)
         return web.Response(status=204)
 
 
