@@ -14,8 +14,8 @@ from tidewaiter.broker.platform.results import Told, read_result
 from tidewaiter.errors import LimitError, MalformedError, TidewaiterError
 from tidewaiter.inventory.encoding import encode_inventory
 from tidewaiter.model.gap import Gap, Stage, Why
-from tidewaiter.model.image import Digest, ImageIdentity
-from tidewaiter.model.package import Inventory
+from tidewaiter.model.image import Digest, ImageIdentity, Layer
+from tidewaiter.model.package import Inventory, Location, Package
 
 DIGEST, OTHER = Digest("sha256", "a" * 64), Digest("sha256", "b" * 64)
 FAILURE = Gap(stage=Stage.IMAGE, why=Why.LIMIT, subject="app", detail="It is too large.")
@@ -38,6 +38,12 @@ def bomb(size: int) -> bytes:
     """Few bytes that promise to unpack to many."""
     packer = zstandard.ZstdCompressor().compressobj(size=size)
     return PACKED[:2] + packer.compress(b"x") + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+
+def layered(layer: Layer) -> bytes:
+    """An inventory with a package in this layer."""
+    package = Package(purl="p", type="deb", name="n", version="1", locations=(Location(path="x", layer=layer),))
+    return encode_inventory(replace(INVENTORY, packages=(package,)))
 
 
 def listing(at: int, member: bytes, count: int = 500_001) -> bytes:
@@ -85,6 +91,10 @@ def test_a_failure_has_none() -> None:
         (body(bytes_pulled=1 << 62), MalformedError, "cannot be"),
         (body(b"", failure=replace(FAILURE, detail="\0")), MalformedError, "cannot be"),
         (body(b"", failure=replace(FAILURE, why=Why.FILTERED)), MalformedError, "only the platform"),
+        (body(layered(Layer(index=1 << 63, digest=DIGEST))), MalformedError, "cannot be"),
+        (body(layered(Layer(index=-1, digest=DIGEST))), MalformedError, "cannot be"),
+        (body(layered(Layer(index=0, digest=DIGEST, size=1 << 63))), MalformedError, "cannot be"),
+        (body(layered(Layer(index=0, digest=Digest("sha256", "../x")))), MalformedError, "without a digest"),
         (body(encode_inventory(LEFT_OUT)), MalformedError, "only the platform"),
         (body() + b"x", MalformedError, "promised"),
         (body()[:-1], MalformedError, "promised"),

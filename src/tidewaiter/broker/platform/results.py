@@ -30,6 +30,7 @@ _MOST = 1 << 50  # what a count can be
 _OF_THE_PLATFORM = (Why.FILTERED, Why.INACTIVE)
 """Reasons with which a run is complete all the same: who looks through an image for another has none of them."""
 
+_LAYERS_MOST = 100_000
 _VERSION_BYTES = 2  # before the zstd frame, as inventory/encoding.py writes it
 
 
@@ -97,7 +98,20 @@ def _inventory(packed: memoryview, digest: Digest) -> Inventory:
         raise MalformedError(f"its inventory is that of {inventory.image.digest}")
     if any(gap.why in _OF_THE_PLATFORM for gap in inventory.gaps):
         raise MalformedError("its inventory leaves out what only the platform may leave out")
+    _check_layers(inventory)
     return inventory
+
+
+def _check_layers(inventory: Inventory) -> None:
+    """Raises MalformedError for layers that no image has, and no database could keep."""
+    placed = (each.layer for package in inventory.packages for each in package.locations if each.layer is not None)
+    for layer in {id(each): each for each in (*inventory.image.layers, *placed)}.values():
+        try:
+            Digest.parse(str(layer.digest))
+        except ValueError as error:
+            raise MalformedError(f"its inventory has a layer without a digest: {error}") from None
+        if not (0 <= layer.index < _LAYERS_MOST and 0 <= layer.size < _MOST):
+            raise MalformedError(f"its inventory has a layer that cannot be: number {layer.index}, {layer.size} bytes")
 
 
 def _too_large(what: str) -> LimitError:
