@@ -471,6 +471,6 @@ def test_a_client_outlives_a_hostile_server_and_asks_its_agent_nothing_for_it() 
             async with started(settings) as client:
                 await until(lambda: server.greeted > count)
                 await until(lambda: client.names == {"payments"})
-                assert {seen.target for seen in agent.seen} <= {"/systemcheck"}
+                assert {seen.target for seen in agent.seen} <= {"/systemcheck?callback=try"}
 
     asyncio.run(act())

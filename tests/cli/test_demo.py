@@ -39,7 +39,7 @@ def test_an_organization_is_scanned_over_the_whole_way_and_nothing_is_left(
         assert re.search(rf"^  \d{{12}} {account} ", done.out, re.MULTILINE)
     assert "That command ended with exit code 2: incomplete" in done.err
     assert "That command ended with exit code 1: findings" in done.err
-    for check in ("tunnel", "agent", "identity", "role", "registry"):
+    for check in ("tunnel", "agent", "results", "identity", "role", "registry"):
         assert re.search(rf"^acquired-shop +ok +{check} ", done.err, re.MULTILINE)
     for url in re.findall(r"http://127\.0\.0\.1:\d+", done.err):
         assert not answers(url), "it left a program behind"

@@ -2,11 +2,21 @@
 
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from ssl import SSLContext
+
+from aiohttp import web
 
 from agents import Asking, Said, for_role, with_agent
 from brokered_accounts import REGION, REGIONS, World
+from certificates import Authority
 from tidewaiter.broker.agent.settings import AgentSettings
+from tidewaiter.broker.messages import CALLBACK
+from tidewaiter.broker.service import listening
+from tidewaiter.broker.tls import server_context
 
 
 def checks(said: Said) -> dict[str, dict[str, object]]:
@@ -98,3 +108,57 @@ def test_an_agent_without_an_identity_is_told_once(nobody: None, settings: Agent
     for said in with_agent(settings, ask):
         assert (said.status, set(checks(said))) == (503, {"agent", "identity"})
         assert "no AWS credentials" in str(checks(said)["identity"]["detail"])
+
+
+@asynccontextmanager
+async def port(status: int, tls: SSLContext | None = None) -> AsyncIterator[str]:
+    """A client's local port, or who else listens there."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status if request.path == "/healthcheck" else 404)
+
+    app = web.Application()
+    app.router.add_route("GET", "/{path:.*}", answer)
+    async with listening(app, tls=tls) as url:
+        yield url
+
+
+async def way_back(agent: Asking, callback: str) -> dict[str, object]:
+    """What a system check says of results."""
+    headers = {CALLBACK: callback}
+    return checks(await agent("GET", "/systemcheck?callback=try", headers=headers))["results"]
+
+
+def test_the_way_back_is_tried_where_it_is_asked_for(world: World, settings: AgentSettings) -> None:
+    async def ask(agent: Asking) -> list[tuple[object, object, object]]:
+        async with port(200) as there, port(503) as without_tunnel, port(404) as another:
+            urls = (there, without_tunnel, another, "http://127.0.0.1:1", "http://client.example.com:7341")
+            told = [await way_back(agent, url) for url in urls]
+        return [(each["ok"], each.get("detail"), each.get("advice", "")) for each in told]
+
+    there, without_tunnel, another, nobody, elsewhere = with_agent(settings, ask)
+    assert (there[0], without_tunnel[0]) == (True, True)
+    assert another[0] is nobody[0] is elsewhere[0] is False
+    assert "is no broker client: it answers 404" in str(another[1])
+    assert nobody[1] == "the broker client's port http://127.0.0.1:1 does not answer: connection refused"
+    assert "BROKER_CLIENT_URL" in str(nobody[2])
+    assert "nobody proves who asks" in str(elsewhere[1])
+
+
+def test_the_agent_shows_its_certificate_to_a_client_that_asks_for_one(
+    world: World, settings: AgentSettings, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    asking_for_one = server_context(*authority.issue("client"), clients=authority.path)
+    certificate, key = authority.issue("agent")
+    trusting = replace(settings, authorities=authority.path)
+
+    async def ask(agent: Asking) -> dict[str, object]:
+        async with port(200, asking_for_one) as url:
+            return await way_back(agent, url)
+
+    assert with_agent(replace(trusting, certificate=certificate, key=key), ask)["ok"]
+    without = with_agent(trusting, ask)
+    assert not without["ok"]
+    assert "--https-cert" in str(without["advice"])
+    assert "--ca-cert" in str(with_agent(settings, ask)["advice"])

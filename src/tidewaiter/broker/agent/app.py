@@ -1,5 +1,6 @@
 """The agent: its HTTP server, its own identity in AWS, and the jobs that it works on."""
 
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,7 +41,7 @@ class Agent:
         self.settings = settings
         self._seal = Seal([settings.secret], own=Party.AGENT, other=Party.CLIENT) if settings.secret else None
         self._context = tls.port_context(settings)
-        self._trusting = tls.client_context(authority=settings.authorities) if settings.authorities else None
+        self._trusting = _trusting(settings)
         self._entrances = Entrances(chain or _ambient(settings), told=told)
 
     @asynccontextmanager
@@ -74,12 +75,22 @@ class Agent:
             operations=self.settings.ceilings.operations,
         )
         front = Front(
-            Reception(self.settings, info=info, entrances=self._entrances, desks=desks, jobs=jobs), self._seal
+            Reception(
+                self.settings, info=info, entrances=self._entrances, desks=desks, jobs=jobs, trusting=self._trusting
+            ),
+            self._seal,
         )
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/{target:.*}", front.serve)
         app.on_response_prepare.append(front.prove)
         return app
+
+
+def _trusting(settings: AgentSettings) -> ssl.SSLContext | None:
+    """How the agent asks the client's port: it shows its own certificate there too."""
+    if not (settings.authorities or settings.certificate):
+        return None
+    return tls.client_context(authority=settings.authorities, certificate=settings.certificate, key=settings.key)
 
 
 def _ambient(settings: AgentSettings) -> Callable[[], Principal]:

@@ -13,8 +13,12 @@ from tidewaiter.broker.agent.jobs import Counts
 from tidewaiter.broker.agent.probes import failed_probe
 from tidewaiter.broker.agent.reception import Asked, Reception
 from tidewaiter.broker.agent.redaction import redacted
+from tidewaiter.broker.agent.way_back import way_back
 from tidewaiter.broker.messages import Probe, SystemCheck
 from tidewaiter.errors import TidewaiterError
+
+CALLBACK = "callback"
+"""The parameter of a system check that tries the way back too."""
 
 _BROKEN = 503
 
@@ -39,11 +43,13 @@ async def healthcheck(reception: Reception, asked: Asked) -> web.StreamResponse:
 async def systemcheck(reception: Reception, asked: Asked) -> web.StreamResponse:
     """What works of all that a scan needs: the role is really taken, the registries are really listed.
 
-    Without credentials, what can be told of the agent by itself.
+    Without credentials, what can be told of the agent by itself. With `callback=try`, also whether the client's port is
+    reached.
     """
     entrance = reception.entrance_of(asked)
     tried = await reception.ask(asked, partial(_tried, reception, entrance))
-    checks = redacted((_own(reception), *tried), asked.redact)
+    back = [await way_back(asked, reception.settings.callback, reception.trusting)] if asked.value(CALLBACK) else []
+    checks = redacted((_own(reception), *back, *tried), asked.redact)
     ok = all(check.ok for check in checks)
     return document(SystemCheck(ok=ok, checks=checks), status=200 if ok else _BROKEN)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Protocol, TypeVar
 
 from aiohttp import web
@@ -80,12 +81,20 @@ class Asked:
 
 
 class Reception:
-    """What answers are made with. `info` says who looks."""
+    """What answers are made with. `info` says who looks; `trusting` is how the client's port is asked over TLS."""
 
     def __init__(
-        self, settings: AgentSettings, *, info: AgentInfo, entrances: Entrances, desks: Desks, jobs: Scans
+        self,
+        settings: AgentSettings,
+        *,
+        info: AgentInfo,
+        entrances: Entrances,
+        desks: Desks,
+        jobs: Scans,
+        trusting: SSLContext | None,
     ) -> None:
         self.settings = settings
+        self.trusting = trusting
         self.info = info
         self.entrances = entrances
         self.desks = desks

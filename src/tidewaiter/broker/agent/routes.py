@@ -90,6 +90,7 @@ ROUTES: tuple[Route, ...] = (
         answer=health.systemcheck,
         gives=(told.SystemCheck,),
         credentials=False,
+        parameters=(Parameter(name=health.CALLBACK, says="`try`: whether results can go back is tried too."),),
     ),
     Route(method="GET", path="/validate-credentials", answer=discovery.validate, gives=(discovery.Valid,)),
     Route(

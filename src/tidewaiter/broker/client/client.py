@@ -89,7 +89,7 @@ class Client:
             callbacks = Callbacks(link, self._rules.public, self._seal, metrics)
             port = LocalPort(callbacks, health, metrics, self.secrets)
             await self._listen(stack, port)
-            relay.callback = self._callback_url()
+            relay.callback = health.callback = self._callback_url()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(link.run())
                 tasks.create_task(self._show_once(link, health))

@@ -10,7 +10,7 @@ import tidewaiter
 from tidewaiter.broker.client.link import Link
 from tidewaiter.broker.client.origin import Origin, Outgoing
 from tidewaiter.broker.client.settings import Connection
-from tidewaiter.broker.messages import CONNECTION, CREDENTIALS, DEADLINE, Probe, SystemCheck, Trouble
+from tidewaiter.broker.messages import CALLBACK, CONNECTION, CREDENTIALS, DEADLINE, Probe, SystemCheck, Trouble
 from tidewaiter.broker.streams import gathered
 from tidewaiter.broker.tunnel import Reply
 from tidewaiter.broker.wire import Code
@@ -50,12 +50,13 @@ class Checkup(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """Asks the agent what works, and knows of the tunnel."""
+    """Asks the agent what works, and knows of the tunnel. `callback` is where the agent reaches this client."""
 
     def __init__(self, link: Link, agent: Origin, *, server_url: str) -> None:
         self._link = link
         self._agent = agent
         self._server_url = server_url
+        self.callback = ""
         self._quick = _Shared(self._look)
         self._thorough = _Shared(self._look_at_all)
 
@@ -119,11 +120,11 @@ class Health:
         return next((name for name, each in proven if each.token == connection.token), "")
 
     async def _agent_with(self, connection: Connection, name: str) -> tuple[Probe, ...]:
-        headers = {CREDENTIALS: connection.variables["CR_CREDENTIALS"]}
+        headers = {CREDENTIALS: connection.variables["CR_CREDENTIALS"], CALLBACK: self.callback}
         if name or connection.name:
             headers[CONNECTION] = name or connection.name
         try:
-            reply = await self._asked("/systemcheck", headers, _THOROUGH)
+            reply = await self._asked("/systemcheck?callback=try", headers, _THOROUGH)
             body = reply.body if isinstance(reply.body, bytes) else await gathered(reply.body, _ANSWER_MOST)
             return msgspec.json.decode(body, type=SystemCheck).checks
         except BrokerError as error:
