@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import fields
 from typing import TypeVar
 
 import msgspec
 
 from tidewaiter.broker.messages import (
+    AgentInfo,
     AtRegistry,
     DocumentLine,
     End,
@@ -22,6 +24,7 @@ from tidewaiter.broker.messages import (
 )
 from tidewaiter.broker.wire import Code
 from tidewaiter.errors import BrokerError
+from tidewaiter.image.limits import Limits
 from tidewaiter.model.cloud import ImageDetail
 from tidewaiter.model.fleet import Outcome, State
 from tidewaiter.model.gap import Why
@@ -35,6 +38,7 @@ _ADVICE = "Server, client, agent and platform should be of one version."
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{0,252}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._\-]{1,255})?")
 _REPOSITORY = re.compile(r"(?=.{1,512}\Z)[A-Za-z0-9][A-Za-z0-9._\-]*(?:/[A-Za-z0-9_][A-Za-z0-9._\-]*)*")
 _OPERATIONS_MOST = 10_000  # images at a time: more jobs wait at no agent
+_CEILINGS_MOST = {"index_depth": 64, "index_manifests": 100_000}  # an index may be told to list itself
 _SIZE_MOST = 1 << 60  # bytes: what databases can count
 _NUL = b"\\u0000"
 _ON_PURPOSE = (Why.FILTERED, Why.INACTIVE)
@@ -103,9 +107,7 @@ def _check(line: Line) -> None:
     """Raises ValueError for what cannot be, and for what would let something unseen count as seen."""
     match line:
         case Hello(agent=agent):
-            _check_words([agent.fingerprint])
-            if not 0 < agent.operations <= _OPERATIONS_MOST:
-                raise ValueError(f"not a number of images at a time: {agent.operations}")
+            _check_agent(agent)
         case AtRegistry() | LostPlace() | PassedPlace():
             _check_place(line)
         case RepositoryLine(name=name):
@@ -118,6 +120,16 @@ def _check(line: Line) -> None:
         case DocumentLine(digest=digest, children=children):
             _check_digests([digest, *(child.digest for child in children)])
             _check_outcome(line)
+
+
+def _check_agent(agent: AgentInfo) -> None:
+    """The platform takes the agent's ceilings over: they must be some."""
+    _check_words([agent.fingerprint])
+    if not 0 < agent.operations <= _OPERATIONS_MOST:
+        raise ValueError(f"not a number of images at a time: {agent.operations}")
+    for field in fields(Limits):
+        if not 0 <= (value := getattr(agent.limits, field.name)) <= _CEILINGS_MOST.get(field.name, _SIZE_MOST):
+            raise ValueError(f"not a ceiling for {field.name}: {value}")
 
 
 def _check_place(line: AtRegistry | LostPlace | PassedPlace) -> None:
