@@ -13,6 +13,8 @@ from tidewaiter.simulator.policies import Document, allowing, trusting
 
 REGIONS = ("us-east-1", "eu-west-1")
 REGION = "eu-west-1"
+AGENT = "300000000001"
+OWNERS = {"web": "300000000002", "data": "300000000003"}
 READER: Document = json.loads(session_policy("aws"))
 """What the role of an account allows: just what is needed."""
 
@@ -49,13 +51,13 @@ class World:
 
 def world_of(cloud: SimulatedAws) -> World:
     """Fills an empty cloud: each owner has two repositories in one of two regions."""
-    agent = cloud.account("tools", regions=REGIONS)
+    agent = cloud.account("tools", id=AGENT, regions=REGIONS)
     keys = agent.user("agent", policy=allowing("sts:AssumeRole"))
     return World(cloud, agent, keys, _owner(cloud, agent, "web"), _owner(cloud, agent, "data"))
 
 
 def _owner(cloud: SimulatedAws, agent: SimulatedAccount, name: str) -> Owner:
-    account = cloud.account(name, regions=REGIONS)
+    account = cloud.account(name, id=OWNERS[name], regions=REGIONS)
     external_id = f"external-id-of-{name}"
     role = account.role(f"{name}-reader", trust=trusting(agent.id, external_id=external_id), policy=READER)
     image = build_image([build_layer({"etc/owner": name.encode()})])

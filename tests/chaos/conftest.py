@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from broker_programs import Site
+from brokered_cargo import Harvest, harbour, harvest, start
 from fleet_commands import Ended, Fleet, end_all
 from tidewaiter.simulator.aws import SimulatedAws
 from tidewaiter.simulator.demonstration_organization import populate
@@ -35,3 +37,20 @@ def undisturbed(database: Path, tmp_path_factory: pytest.TempPathFactory) -> End
         done = Fleet.of(cloud, populate(cloud), tmp_path_factory.mktemp("undisturbed"), database).scanned()
     assert done.code == 2, done.err
     return done
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: Path) -> Iterator[Site]:
+    """A place for a brokered scan; none of its programs is started yet."""
+    with harbour(tmp_path, database) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def brought_in(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Harvest:
+    """What a brokered scan of the same says and remembers in which nothing goes wrong."""
+    with harbour(tmp_path_factory.mktemp("undisturbed"), database) as place:
+        start(place)
+        found = harvest(place, place.scanned())
+        assert found.pulls == {1}, "each blob was asked for once"
+        return found
