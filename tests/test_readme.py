@@ -60,7 +60,7 @@ def test_every_option_that_is_named_alone_exists_somewhere(name: str) -> None:
 
 
 def test_the_user_guide_names_every_command_and_every_option() -> None:
-    guide = read("docs/usage.md") + read("docs/fleet.md") + read("docs/iam.md") + read("docs/agent.md")
+    guide = "".join(read(f"docs/{name}.md") for name in ("usage", "fleet", "iam", "broker", "agent"))
     for name, called in all_commands():
         if not isinstance(called, click.Group):
             assert name in read("docs/usage.md")
@@ -102,10 +102,11 @@ def _comparable(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Demonstrated:
-    """What `tidewaiter demo --keep demo` printed, and the folder that it was called in."""
+    """What `tidewaiter demo --keep demo` printed and said, and the folder that it was called in."""
 
     folder: Path
     printed: str
+    said: str
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Demonstrated:
     program = [sys.executable, "-m", "tidewaiter", "demo", "--keep", "demo"]
     environment = os.environ | {"COLUMNS": "120"}
     done = subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True, text=True)
-    return Demonstrated(folder, done.stdout)
+    return Demonstrated(folder, done.stdout, done.stderr)
 
 
 def test_the_examples_of_the_user_guide_print_what_is_written(
@@ -144,11 +145,21 @@ def test_the_examples_of_the_user_guide_print_what_is_written(
 
 def test_the_readme_shows_parts_of_what_the_demonstration_prints(demonstrated: Demonstrated) -> None:
     printed = "\n".join(_comparable(_timeless(demonstrated.printed)))
-    (shown,) = [block.text for block in blocks(read("README.md"), "text")]
-    assert len(shown.splitlines()) > 40
+    shown = "…\n".join(block.text for block in blocks(read("README.md"), "text"))
+    assert len(shown.splitlines()) > 50
     for part in "\n".join(_comparable(_timeless(shown))).split("\n…\n"):
         _, found, printed = printed.partition(part.strip("\n"))
         assert found, part
+
+
+def test_the_guide_to_brokers_shows_what_the_demonstration_says_of_its_checks(demonstrated: Demonstrated) -> None:
+    shown = blocks(read("docs/broker.md"), "text")[1].text
+    said = [line for line in demonstrated.said.splitlines() if line.startswith("acquired-shop  ")]
+    assert _without_ports(shown) == _without_ports("\n".join(said))
+
+
+def _without_ports(text: str) -> list[str]:
+    return re.sub(r"127\.0\.0\.1:\d+", "HERE", text).splitlines()
 
 
 def _timeless(text: str) -> str:
