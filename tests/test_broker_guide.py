@@ -149,5 +149,5 @@ def test_the_messages_are_those_of_the_programs(row: list[str]) -> None:
             assert _MADE.get(words, words.strip()) in SOURCES, words
 
 
-_MADE = {"may not do sts:AssumeRole": "may not do {", "needs aiohttp": "needs {error.name}"}
+_MADE = {"may not do sts:AssumeRole": "may not do {", "needs ": "needs {error.name}"}
 """What programs put together, and from what."""

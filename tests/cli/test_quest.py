@@ -236,7 +236,7 @@ def test_every_option_that_chooses_is_among_the_words_and_no_other(parse: Parse)
         "workers", "limit", "sts_region",
     }  # fmt: skip
     secret = {"external_id", "management_external_id", "broker_key"}
-    about_the_way = {"broker", "broker_patience", "broker_insecure"}
+    about_the_way = {"broker", "broker_key_file", "broker_patience", "broker_insecure"}
     named: set[str | Any] = set()
     for words in (("ecr", "scan"), ("ecr", "list"), ("org", "scan"), ("org", "list"), ("iam", "doctor")):
         named |= {parameter.name for parameter in parse(*words).command.params}

@@ -55,9 +55,12 @@ def _client_settings(options: dict[str, Any]) -> "ClientSettings":
 
 
 def _alone(agent: "Agent") -> _Main:
+    from tidewaiter.broker.journal import journal
+
     async def main(stop: asyncio.Event) -> None:
         async with agent.serving():
             await stop.wait()
+            journal("agent").info("the agent is about to stop")
 
     return main
 

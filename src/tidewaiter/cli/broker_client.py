@@ -41,6 +41,8 @@ def run(options: dict[str, Any]) -> int:
 
 async def serve(client: "Client", stop: asyncio.Event) -> None:
     """Run the client until `stop` is set; a hangup makes it read its connections anew."""
+    from tidewaiter.broker.journal import journal
+
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, client.reread)
     serving, stopping = asyncio.create_task(client.run()), asyncio.create_task(stop.wait())
     try:
@@ -48,6 +50,7 @@ async def serve(client: "Client", stop: asyncio.Event) -> None:
     finally:
         stopping.cancel()
         if not serving.done():
+            journal("client").info("The client is about to stop")
             serving.cancel()
     try:
         await serving
