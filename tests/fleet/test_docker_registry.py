@@ -237,8 +237,9 @@ class TestImages:
         assert gap.why is Why.UNREACHABLE
         assert "the registry has no repository a/b" in gap.detail
 
-    def test_of_a_listed_repository_without_tags_are_none(self, api: DockerRegistry) -> None:
-        assert list(api.images("a/b")) == []
+    def test_of_a_listed_repository_that_is_not_there_are_no_empty_list(self, api: DockerRegistry) -> None:
+        with pytest.raises(CloudError, match=r"it is empty, or may not be read\. If it is empty, leave it out"):
+            list(api.images("a/b"))
 
     def test_of_a_list_that_breaks_off_are_not_all(self, connect: Connect) -> None:
         with Interface() as interface:

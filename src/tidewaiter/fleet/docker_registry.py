@@ -37,6 +37,8 @@ _SURELY_RELAYED = 3
 """After so many blobs in a row that a registry gives itself, it is not asked any more where the next one is."""
 
 _LOGIN = "Check the user name and the password or token of its connection, and what they may read."
+_EMPTY_OR_HIDDEN = "the registry lists this repository, and then has none of this name: it is empty, or may not be read"
+_LEAVE_OUT = "If it is empty, leave it out by --exclude-repository."
 _NAMES = "Or name the connection's repositories: then it need not list them."
 
 
@@ -141,20 +143,22 @@ class DockerRegistry:
         """All tagged manifests of a repository; what has no tag is found by the indexes that list it.
 
         One that has many tags may come again, with more of them. Raises CloudError after the last where a tag names
-        nothing that can be had.
+        nothing that can be had, and for a repository that is listed and not there: some registries say so of what they
+        hide.
         """
         found = Tagged(self._client, self._reference(repository), google=self._kind.google)
         with self._told():
             try:
                 yield from found
-            except RegistryAbsentError:
+            except RegistryAbsentError as error:
                 if found.begun or repository in self._named:
                     raise
-                return  # the registry lists it, and has no tag of it
+                where = f"{self._registry.host}/{repository}"
+                raise CloudError(_EMPTY_OR_HIDDEN, where=where, advice=_LEAVE_OUT, code="NotFound") from error
         if found.refused:
-            tag, error = found.refused[0]
+            tag, refusal = found.refused[0]
             others = f", and {len(found.refused) - 1} more of its tags" if found.refused[1:] else ""
-            raise _as_cloud_error(error, f"tag {tag}{others}: ", where=f"{self._registry.host}/{repository}")
+            raise _as_cloud_error(refusal, f"tag {tag}{others}: ", where=f"{self._registry.host}/{repository}")
 
     def resolve(self, repository: str, tag: str) -> Digest:
         """The manifest that a tag names now."""
