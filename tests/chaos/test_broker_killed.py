@@ -64,7 +64,7 @@ def test_one_of_two_clients_is_killed_with_requests_under_way(place: Site, broug
     hold = HeldCalls.of(place.world.cloud).hold("ecr:DescribeImages")
     running = place.scan()
     hold.wait(lambda: running.is_alive)
-    until(lambda: all(loads(place)) or None)
+    until(lambda: (len(found := loads(place)) == 4 and all(found)) or None)
     first.kill()
     until(lambda: len(loads(place)) == 2 or None)
     hold.release()
