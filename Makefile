@@ -45,6 +45,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.broker
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --seconds 600
