@@ -14,17 +14,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import relay_reference
-from benchmarks.processes import answering, ended, free_port, resident
+from benchmarks.brokered import KEY, NAME, programs
+from benchmarks.processes import answering, ended, resident
 from benchmarks.relay_load import LARGE, SMALL, NotAnsweredError, load, stream
 
 _HERE = Path(__file__).parent
-_KEY = "the-key-of-a-benchmark-and-of-nothing-else"
-_SECRET = "the-secret-of-a-benchmark-and-of-nothing-else"
 _REQUESTS = 8000
 _SETTLE = 3.0
 Relay = Callable[[Path, str], AbstractContextManager[tuple[str, Mapping[str, int]]]]
@@ -60,7 +59,7 @@ def main() -> None:
 
 
 def _rows(options: argparse.Namespace, scratch: Path, agent: str) -> Iterator[Row]:
-    bearer = [f"Authorization: Bearer {_KEY}"]
+    bearer = [f"Authorization: Bearer {KEY}"]
     yield _measured("tidewaiter", _ours, scratch, agent, bearer, options)
     if options.reference is None:
         print("the reference is not measured: --reference FOLDER", file=sys.stderr)
@@ -120,41 +119,14 @@ def _upstream() -> Iterator[str]:
 
 @contextmanager
 def _ours(folder: Path, agent: str) -> Iterator[tuple[str, Mapping[str, int]]]:
-    store, port = str(folder / "store.db"), free_port()
-    server = f"http://127.0.0.1:{port}"
-    token = _tidewaiter(folder, "broker", "connections", "create", "bench", "--store", store).strip()
-    with ExitStack() as stack:
-        serving = _start(stack, folder, {"TIDEWAITER_BROKER_KEY": _KEY}, "serve", "--store", store, "--port", str(port))
-        answering(f"{server}/healthcheck")
+    with programs(folder) as program:
+        server, serving, token = program.server()
         settings = {"BROKER_TOKEN": token, "CR_ROLE_ARN": "arn:aws:iam::111122223333:role/reader"}
         ways = ("--server-url", server, "--agent-url", agent, "--port", "0")
-        connecting = _start(stack, folder, settings, *ways)
-        url = f"{server}/broker/bench"
-        answering(f"{url}/healthcheck", {"Authorization": f"Bearer {_KEY}"})
+        connecting = program.start(settings, "broker", *ways)
+        url = f"{server}/broker/{NAME}"
+        answering(f"{url}/healthcheck", {"Authorization": f"Bearer {KEY}"})
         yield url, {"server": serving, "client": connecting}
-
-
-def _start(stack: ExitStack, folder: Path, settings: Mapping[str, str], *arguments: str) -> int:
-    log = stack.enter_context((folder / f"{arguments[0].strip('-')}.log").open("w"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tidewaiter", "broker", *arguments, "--log-level", "warning"],
-        env={**_environment(), **settings},
-        cwd=folder,
-        stdout=log,
-        stderr=log,
-    )
-    stack.callback(ended, process)
-    return process.pid
-
-
-def _tidewaiter(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "tidewaiter", *arguments]
-    done = subprocess.run(command, env=_environment(), cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH", "LANG")}
 
 
 def _told(rows: Sequence[Row], options: argparse.Namespace) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
+from benchmarks.brokered import KEY, behind_a_broker
 from benchmarks.measure import Cost, measure
 from tidewaiter.feeds.database import build
 from tidewaiter.simulator.demonstration import write_advisories
@@ -66,7 +67,8 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as work, _cloud(options.bases, options.each) as cloud:
         database = _database(Path(work))
-        rows = [_ours(cloud, database, Path(work), name) for name in ("first", "again")]
+        rows = [_ours(cloud, database, Path(work), name) for name in ("first run", "again")]
+        rows += _brokered(cloud, database, Path(work))
         if not options.alone:
             rows += [_theirs(cloud, tool, options.peer_images) for tool in peers.install(options.corpus)]
     text = _document(rows, cloud.told["distinct_bytes"], options)
@@ -102,17 +104,32 @@ def _database(work: Path) -> Path:
 
 def _ours(cloud: Cloud, database: Path, work: Path, name: str) -> Row:
     """One run over the whole registry; the second one finds all known."""
+    return _scanned(cloud, database, work / "fleet", name, ("--region", cloud.told["region"]))
+
+
+def _brokered(cloud: Cloud, database: Path, work: Path) -> Iterator[Row]:
+    """The same behind a broker: what the agent and the server take is not in the processor's seconds."""
+    folder = work / "brokered"
+    folder.mkdir()
+    with behind_a_broker(folder, cloud.told["environment"], cloud.told["region"]) as ways:
+        for name in ("by an agent, first run", "by an agent, again"):
+            yield _scanned(cloud, database, folder / "fleet", name, ways)
+
+
+def _scanned(cloud: Cloud, database: Path, place: Path, name: str, ways: Sequence[str]) -> Row:
     program = str(Path(sys.executable).with_name("tidewaiter"))
+    report = place.with_suffix(".json")
     command = (
-        *(program, "ecr", "scan", "--region", cloud.told["region"], "--db", str(database), "--quiet"),
-        *("--store", str(work / "fleet.db"), "--format", "json", "--output", str(work / "fleet.json")),
+        *(program, "ecr", "scan", *ways, "--db", str(database), "--quiet"),
+        *("--store", str(place.with_suffix(".db")), "--format", "json", "--output", str(report)),
     )
+    identity = {"TIDEWAITER_BROKER_KEY": KEY} if "--via" in ways else cloud.told["environment"]
     before = cloud.sent()
-    cost = measure(command, runs=1, allowed=_FOUND, environment=cloud.told["environment"])
-    report = json.loads((work / "fleet.json").read_bytes())
-    scanned = sum(image["state"] == "scanned" for image in report["images"])
+    cost = measure(command, runs=1, allowed=_FOUND, environment=identity)
+    images = json.loads(report.read_bytes())["images"]
+    scanned = sum(image["state"] == "scanned" for image in images)
     assert scanned == len(cloud.told["references"]), f"{scanned} images were scanned"
-    return _row(f"tidewaiter, {name} run", scanned, [cost], cloud.sent() - before)
+    return _row(f"tidewaiter, {name}", scanned, [cost], cloud.sent() - before)
 
 
 def _theirs(cloud: Cloud, tool: peers.Tool, most: int) -> Row:
@@ -159,7 +176,8 @@ def _document(rows: Sequence[Row], distinct: int, options: argparse.Namespace) -
         f"{options.bases * options.each} images on {options.bases} shared bases in one simulated registry on loopback;",
         f"{distinct / 1e6:.1f} MB of distinct blobs. {os.cpu_count()} cores, which the simulated AWS shares,",
         f"Python {platform.python_version()}, {today:%Y-%m-%d}. tidewaiter in one run of `ecr scan`, listing, pulling,",
-        "looking and judging; the peers called once an image with their caches kept, for an SBOM.",
+        "looking and judging; the same by `--via` through a broker server and an agent, whose processor seconds are",
+        "not counted; the peers called once an image with their caches kept, for an SBOM.",
         "",
         "| | images | wall s | images a minute | processor s | peak MB of one process | MB of blobs pulled |",
         "|---|---|---|---|---|---|---|",
