@@ -65,7 +65,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With TIDEWAITER_NO_SKIPS set (as CI does), a run that skipped a test has failed.
 
-    Tests beside somebody else's program that CI does not install say OPTIONAL in the reason: they are counted apart.
+    What CI cannot install says OPTIONAL in its reason, and is counted apart: somebody else's program, a kernel's leave.
     """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:  # a process that runs a part of the tests: the first one reports
