@@ -162,8 +162,9 @@ class TestWays:
     def test_no_connection_can_be_made_into_the_network_nor_another_out_of_it(self, seen: Seen) -> None:
         if seen.why_not:
             pytest.skip(
-                f"SKIPPED LOUDLY, OPTIONAL: the kernel gives no network namespaces here ({seen.why_not}). "
-                "What passed was recorded and searched as always; that nothing could connect inwards, or leave by another way, is NOT shown"
+                f"SKIPPED LOUDLY, OPTIONAL: the kernel gives no network namespaces here ({seen.why_not}). What passed "
+                "was recorded and searched as always; that nothing could connect inwards, or leave by another way, is "
+                "NOT shown"
             )
         outside = os.readlink("/proc/self/ns/net")
         assert {"aws", "agent", "client"} < seen.processes.keys(), "workers too"
