@@ -4,10 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 
-from tidewaiter.simulator.listener import Conversation, Listener
+from tidewaiter.simulator.listener import Conversation, Listener, Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Asked:
     body: bytes
 
 
-class Interface:
+class Interface(Serving):
     """Serves JSON at paths with their queries, on this machine, for the time of a `with` block.
 
     Where `wants` has the path's beginning, its authorization is needed. `first` has what is answered once, before the
@@ -32,25 +30,8 @@ class Interface:
         self.first: dict[str, object] = {}
         self.wants: dict[str, str] = {}
         self.asked: list[Asked] = []
-        self._server = _Server(_Handler)
-        self._server.interface = self
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-
-    @property
-    def host(self) -> str:
-        return self._server.host
-
-    @property
-    def url(self) -> str:
-        return self._server.url
+        self._server = server = _Server(_Handler)
+        server.interface = self
 
     def answer(self, path: str, content: object, **headers: str) -> None:
         """What to answer at a path; underscores in headers' names stand for hyphens."""

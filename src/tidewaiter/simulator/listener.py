@@ -5,6 +5,8 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
 
 JSON = "application/json"
 _CHUNK = 1 << 16
@@ -48,6 +50,31 @@ class Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away in the middle are a part of the play."""
+
+
+class Serving:
+    """What is served by a listener for the time of a `with` block: `_server` is made by who inherits."""
+
+    _server: Listener
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+
+    @property
+    def host(self) -> str:
+        """Host and port, as in a reference."""
+        return self._server.host
+
+    @property
+    def url(self) -> str:
+        """The address of the host."""
+        return self._server.url
 
 
 class Conversation(BaseHTTPRequestHandler):

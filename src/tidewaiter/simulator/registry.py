@@ -13,14 +13,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tidewaiter.model.image import Digest
 from tidewaiter.simulator.bodies import BlobConversation, BodyFaults
 from tidewaiter.simulator.images import Built, sha256
-from tidewaiter.simulator.listener import Listener
+from tidewaiter.simulator.listener import Listener, Serving
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<name>[^/]+)")
 
@@ -65,7 +63,7 @@ class Asked:
     headers: Mapping[str, str]
 
 
-class SimulatedRegistry:
+class SimulatedRegistry(Serving):
     """Serves built images at `host` (127.0.0.1 and a free port) for the time of a `with` block, over http or `tls`.
 
     `faults` and `login` may be changed at any time; `asked` holds all requests so far.
@@ -80,27 +78,8 @@ class SimulatedRegistry:
         self._manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._tags: dict[str, list[str]] = {}
-        self._server = _Server(_Handler, tls=tls)
-        self._server.registry = self
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-
-    @property
-    def host(self) -> str:
-        """Host and port, as in a reference."""
-        return self._server.host
-
-    @property
-    def url(self) -> str:
-        """The address of the host."""
-        return self._server.url
+        self._server = server = _Server(_Handler, tls=tls)
+        server.registry = self
 
     def push(self, repository: str, tag: str, image: Built) -> str:
         """Holds the image from now on. Returns its reference, by tag, or by digest where the tag is ""."""
